@@ -1,0 +1,23 @@
+import type { BuildService } from '../build/builder.ts'
+import type { EdgeSettings, ReleaseDatabase, ReleaseService } from '../model/release.ts'
+import type { StrategySettings } from '../strategy/strategy.ts'
+
+/** The configuration of one environment with every default filled in: what the command line sends to the control plane. */
+export interface ResolvedConfig {
+  readonly project: string
+  readonly environment: string
+  readonly target: 'local'
+  readonly strategy: StrategySettings
+  readonly services: readonly ReleaseService[]
+  readonly build: {
+    readonly services: readonly BuildService[]
+    readonly env: Readonly<Record<string, string>>
+    readonly timeoutMs: number
+    readonly maxBytes: number
+  }
+  readonly database: ReleaseDatabase | null
+  readonly edge: EdgeSettings
+  readonly stickiness: boolean
+  readonly requireClean: boolean
+  readonly keepReleases: number
+}

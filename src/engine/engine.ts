@@ -1,0 +1,209 @@
+import type { ResolvedConfig } from '../config/resolved.ts'
+import type { Verdict } from '../judge/judge.ts'
+import type { DeploymentState } from '../model/deployment.ts'
+import type { SerializedError } from '../model/error.ts'
+import type { Fleet } from '../model/instance.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import type { Sample } from '../model/sample.ts'
+import type { LogLine } from '../targets/target.ts'
+
+/** What the API offers, noun by noun. The API translates HTTP into these calls and nothing more. */
+export interface Engine {
+  readonly deployments: Deployments
+  readonly releases: Releases
+  readonly environments: Environments
+  readonly secrets: Secrets
+  readonly events: Events
+}
+
+export interface Deployments {
+  /** Records the deployment and starts its workflow; the same idempotency key gives the same deployment. */
+  deploy(request: DeployRequest): Promise<Deployment>
+  /** To the warm fleet by one weight change, to another kept release by launching it first. Never blocked. */
+  rollback(request: RollbackRequest): Promise<Deployment>
+  /** Says beforehand whether a rollback would work; touches nothing. */
+  checkRollback(environment: string, release?: string): Promise<RollbackCheck>
+  /** A message to the workflow, not a kill. */
+  cancel(deployment: string, by: string): Promise<Deployment>
+  /** Answers an interruption (`ask`): a person promotes or rolls back. */
+  answer(deployment: string, answer: 'promote' | 'roll-back', by: string): Promise<Deployment>
+  get(deployment: string): Promise<Deployment>
+  list(query: ListQuery): Promise<Page<Deployment>>
+}
+
+export interface Releases {
+  list(query: ListQuery): Promise<Page<Release>>
+  get(release: string): Promise<Release>
+}
+
+export interface Environments {
+  list(): Promise<readonly Environment[]>
+  /** Key (`social.production`) or short name where it is unique; throws `ENVIRONMENT_UNKNOWN` with the nearest names. */
+  get(environment: string): Promise<Environment>
+  logs(query: {
+    readonly environment: string
+    readonly service?: string
+    readonly release?: string
+    readonly tail: number
+    readonly follow: boolean
+    readonly signal: AbortSignal
+  }): AsyncIterable<LogLine>
+  samples(
+    environment: string,
+    after?: string,
+  ): Promise<{ readonly samples: readonly Sample[]; readonly cursor: string }>
+  /** `wait` holds requests, `maintenance` answers 503 with a page, `off` serves. */
+  hold(environment: string, mode: 'off' | 'wait' | 'maintenance', service?: string): Promise<void>
+}
+
+export interface Secrets {
+  set(environment: string, name: string, value: string): Promise<SecretInfo>
+  list(environment: string): Promise<readonly SecretInfo[]>
+  remove(environment: string, name: string): Promise<void>
+}
+
+export interface Events {
+  /** Rows after the sequence number, then live ones for ever; ends with the signal. */
+  stream(query: {
+    readonly after: number
+    readonly deployment?: string
+    readonly environment?: string
+    readonly signal: AbortSignal
+  }): AsyncIterable<Event>
+}
+
+export interface ListQuery {
+  readonly environment?: string
+  readonly cursor?: string
+  readonly limit: number
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly nextCursor: string | null
+}
+
+export interface DeployRequest {
+  readonly config: ResolvedConfig
+  readonly projectDir: string
+  readonly source: {
+    readonly commit: string | null
+    readonly branch: string | null
+    readonly subject: string | null
+    readonly dirty: boolean
+    /** `--artifact DIR`: output that was built elsewhere. */
+    readonly artifactDir: string | null
+  }
+  /** Compensate a deployment that is shifting instead of waiting for it. */
+  readonly replace: boolean
+  readonly by: string
+  readonly idempotencyKey?: string
+}
+
+export interface RollbackRequest {
+  readonly environment: string
+  /** Absent: the release that served before. */
+  readonly release?: string
+  readonly by: string
+  readonly reason?: string
+  readonly idempotencyKey?: string
+}
+
+export interface RollbackCheck {
+  readonly environment: string
+  readonly possible: boolean
+  readonly from: string | null
+  readonly to: string | null
+  /** `warm`: one weight change; `launch`: the fleet is started first. */
+  readonly way: 'warm' | 'launch' | null
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[]
+  /** Measured time of the last rollback here, from command to traffic; null: never done. */
+  readonly lastSeconds: number | null
+}
+
+export interface Deployment {
+  /** `d1`, `d2`, … over the whole installation. */
+  readonly id: string
+  readonly kind: 'deploy' | 'rollback'
+  readonly environment: string
+  readonly state: DeploymentState
+  /** True until an outcome is reached. */
+  readonly running: boolean
+  readonly strategy: 'rolling' | 'blue-green' | 'canary'
+  /** Null until the release record is written. */
+  readonly release: string | null
+  readonly previousRelease: string | null
+  readonly by: string
+  readonly createdAt: string
+  /** All traffic on the new release. */
+  readonly servingAt: string | null
+  readonly finishedAt: string | null
+  readonly weight: number
+  readonly urls: readonly string[]
+  readonly steps: readonly DeploymentStep[]
+  /** Seconds by phase, measured. */
+  readonly seconds: Readonly<Record<string, number>>
+  readonly reason: SerializedError | null
+  readonly verdict: Verdict | null
+  /** A person is asked: undecided confirmation. */
+  readonly question: { readonly text: string; readonly deadline: string } | null
+  /** What differs between the releases: commit, configuration keys, dependencies. */
+  readonly differences: readonly string[]
+}
+
+export interface DeploymentStep {
+  readonly name: string
+  readonly state: 'pending' | 'running' | 'done' | 'failed' | 'skipped'
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly detail: string | null
+}
+
+export const releaseStates = ['prepared', 'serving', 'warm', 'kept', 'on-hold', 'pruned'] as const
+export type ReleaseState = (typeof releaseStates)[number]
+
+export interface Release {
+  readonly record: ReleaseRecord
+  readonly state: ReleaseState
+  readonly deployment: string
+}
+
+export interface Environment {
+  /** `<project>.<name>` */
+  readonly key: string
+  readonly project: string
+  readonly name: string
+  readonly release: string | null
+  readonly warmRelease: string | null
+  readonly urls: readonly string[]
+  readonly previewKey: string
+  readonly fleets: readonly Fleet[]
+  /** Running one, else the newest. */
+  readonly deployment: Deployment | null
+}
+
+export interface SecretInfo {
+  readonly name: string
+  readonly version: number
+  readonly updatedAt: string
+}
+
+/** One state change. `type` is `<noun>.<what happened>`. */
+export interface Event {
+  readonly sequence: number
+  readonly at: string
+  readonly type:
+    | 'deployment.created'
+    | 'deployment.state'
+    | 'deployment.step'
+    | 'deployment.weight'
+    | 'deployment.judge'
+    | 'deployment.log'
+    | 'deployment.finished'
+    | 'instance.state'
+    | 'edge.state'
+    | 'environment.hold'
+  readonly environment: string | null
+  readonly deployment: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}

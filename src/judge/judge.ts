@@ -1,0 +1,138 @@
+import type { Sample } from '../model/sample.ts'
+
+/**
+ * The judge: pure functions over counts. `start` makes a state, `step` takes what became known in one second and
+ * answers with a decision, `explain` puts the state into words. A state is plain JSON of at most 64 kB.
+ */
+export interface JudgeInput {
+  /** Unix time of this second, in seconds; only differences matter. */
+  readonly second: number
+  /** Increments of the old release that became known, keyed by their second of arrival. */
+  readonly old: FleetInput
+  readonly new: FleetInput
+  /** Weight of the new release in force during this second, 0..1. */
+  readonly weight: number
+  readonly probes: readonly ProbeResult[]
+  readonly capabilities: JudgeCapabilities
+}
+
+export interface FleetInput {
+  readonly samples: readonly Sample[]
+  /** Ids of live instances. */
+  readonly instances: readonly string[]
+}
+
+/** A synthetic request of ours to one route of one release. */
+export interface ProbeResult {
+  readonly release: 'old' | 'new'
+  readonly route: string
+  readonly ok: boolean
+}
+
+export interface JudgeCapabilities {
+  /** Smallest weight step that the router can do, 0..1; 0 = any. */
+  readonly lowestWeight: number
+  /** From an event to the changed weight. */
+  readonly reactionSeconds: number
+  readonly perInstance: boolean
+}
+
+export const judgeActions = ['ramp', 'hold', 'retreat', 'confirm', 'roll-back', 'promote'] as const
+export type JudgeAction = (typeof judgeActions)[number]
+
+export interface Decision {
+  readonly action: JudgeAction
+  /** Weight to set now, 0..1. */
+  readonly weight: number
+  /** Instances of the new release to replace by fresh ones before the judgement goes on. */
+  readonly replace: readonly string[]
+  readonly reasons: readonly Reason[]
+  /** Set on `promote`, `roll-back` and on a `hold` that asks a person: false when the evidence did not suffice. */
+  readonly conclusive?: boolean
+  /** True when a person is to be asked (a confirmation stayed undecided). */
+  readonly ask?: boolean
+}
+
+export interface Reason {
+  /** Which test or rule, such as `fast`, `robust`, `latency`, `ramp`, `absolute`, `routing`. */
+  readonly test: string
+  /** A sentence for people, with figures. */
+  readonly text: string
+  /** Evidence e and the threshold it is held against, as factors (not logarithms). */
+  readonly evidence?: number
+  readonly threshold?: number
+  /** Risk ratio new : old with its 95 % confidence sequence. */
+  readonly ratio?: { readonly estimate: number; readonly low: number; readonly high: number }
+  readonly failedNew?: number
+  readonly failedOld?: number
+  readonly requestsNew?: number
+  readonly requestsOld?: number
+  /** Requests of the new release still needed for a decision, and how long they take at the present traffic. */
+  readonly requestsNeeded?: number
+  readonly expectedSeconds?: number
+}
+
+/** The verdict dossier: what is stored with a deployment and shown to people. */
+export interface Verdict {
+  readonly action: JudgeAction
+  readonly conclusive: boolean
+  /** One sentence, such as "rolled back after 41 s: 9 of 412 requests failed on the new release, 1 of 3,907 on the old". */
+  readonly summary: string
+  readonly reasons: readonly Reason[]
+  readonly counts: {
+    readonly old: { readonly requests: number; readonly bad: number }
+    readonly new: { readonly requests: number; readonly bad: number }
+  }
+  /** Seconds from the start of the judgement; null: it did not happen. */
+  readonly protectedAfterSeconds: number | null
+  readonly decidedAfterSeconds: number | null
+  /** Evidence over time, thinned to at most 240 points. */
+  readonly timeline: readonly VerdictPoint[]
+}
+
+export interface VerdictPoint {
+  readonly second: number
+  readonly weight: number
+  readonly action: JudgeAction
+  readonly evidence: Readonly<Record<string, number>>
+}
+
+/** One interface for every judge: the shipped one, fixed steps, and the comparison judges of the bench. */
+export interface Judge<State> {
+  start(policy: JudgePolicy, history: History): State
+  step(state: State, second: JudgeInput): { readonly state: State; readonly decision: Decision }
+  explain(state: State): Verdict
+}
+
+/** Samples of the old release alone before the rollout, the last 30 minutes at most. */
+export interface History {
+  readonly samples: readonly Sample[]
+  readonly instances: readonly string[]
+}
+
+/** Every figure that governs a judgement; made from a preset and overrides. Plain JSON. */
+export interface JudgePolicy {
+  readonly preset: 'careful' | 'balanced' | 'fast'
+  /** Fixed weights in percent, each held for `stepSeconds`; absent: the ramp. */
+  readonly steps?: readonly number[]
+  readonly stepSeconds?: number
+  /** Time that a canary needs at least before 100 %. */
+  readonly observeSeconds: number
+  /** Longest wait for evidence, then promoted with `conclusive: false`. */
+  readonly maxWaitSeconds: number
+  /** Failed requests that the ramp may risk during one reaction time (B). */
+  readonly riskBudget: number
+  /** Absolute limit on the share of bad requests, 0..1. */
+  readonly absoluteLimit: number
+  /** 'ramp' for canary; 'watch' for rolling, blue-green after the switch, and the bake: judges without a ramp of its own. */
+  readonly mode: 'ramp' | 'watch'
+  readonly onInconclusive: 'ask' | 'promote' | 'roll-back'
+  readonly metrics: {
+    readonly errors: boolean
+    readonly latency: boolean
+    /** Relative slow-down that is tolerated, such as 0.19. */
+    readonly latencyTolerance?: number
+    readonly business: boolean
+    readonly webVitals: boolean
+  }
+}

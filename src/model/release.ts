@@ -1,0 +1,115 @@
+/**
+ * The immutable record of what runs: artifact, resolved configuration, secret versions, routes and health settings.
+ * Switched, kept and restored as one.
+ */
+export interface ReleaseRecord {
+  /** `r1`, `r2`, … over the whole installation. */
+  readonly id: string
+  /** Key of the environment, `<project>.<environment>`. */
+  readonly environment: string
+  readonly project: string
+  /** SHA-256 of the artifact's manifest. */
+  readonly artifact: string
+  readonly source: ReleaseSource
+  readonly services: readonly ReleaseService[]
+  readonly edge: EdgeSettings
+  readonly stickiness: boolean
+  /** Names and versions only; values are resolved when an instance starts. */
+  readonly secrets: Readonly<Record<string, number>>
+  readonly database: ReleaseDatabase | null
+  readonly createdAt: string
+}
+
+export interface ReleaseSource {
+  readonly kind: 'git' | 'directory'
+  readonly commit: string | null
+  readonly dirty: boolean
+  readonly branch: string | null
+  readonly subject: string | null
+}
+
+export interface ReleaseDatabase {
+  readonly engine: 'postgres'
+  /** A given server by reference to a secret or literal URL; absent: the environment's own embedded cluster. */
+  readonly url?: string
+  /** Command run once before launch, in the user's shell, in the artifact's directory. */
+  readonly release?: string
+}
+
+export const serviceKinds = ['web', 'worker', 'static', 'job'] as const
+export type ServiceKind = (typeof serviceKinds)[number]
+
+/** A service with every default filled in. Times in milliseconds, sizes in bytes. */
+export interface ReleaseService {
+  readonly name: string
+  readonly kind: ServiceKind
+  /** Directory inside the artifact that commands run in; '' is its root. */
+  readonly directory: string
+  /** Run in the user's shell; absent for `static`. */
+  readonly start?: string
+  readonly instances: number
+  readonly env: Readonly<Record<string, string>>
+  readonly routes: readonly Route[]
+  readonly health: HealthSettings
+  readonly drainMs: number
+  readonly stopGraceMs: number
+  /** `static`: folder inside the artifact that is served. */
+  readonly root?: string
+  /** `static`: file served for unknown paths (single-page applications). */
+  readonly fallback?: string
+  /** Immutable files that the edge serves itself and keeps for the last K releases. */
+  readonly assets?: { readonly path: string; readonly directory: string }
+  /** `worker`: when the new release's workers start. */
+  readonly startWorkers?: 'before-shift' | 'after-promotion'
+  readonly limits: { readonly memoryBytes?: number; readonly cpus?: number }
+  readonly schedule?: string
+}
+
+export interface Route {
+  /** Lower case, without port; absent: any host. */
+  readonly host?: string
+  /** Prefix, matched by whole path segments; '/' matches all. */
+  readonly path: string
+}
+
+export interface HealthSettings {
+  /** GET this path, 2xx or 3xx is healthy; null: a TCP connection is enough. */
+  readonly path: string | null
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly passes: number
+  readonly failures: number
+  /** Time a new instance has to become ready. */
+  readonly readyMs: number
+}
+
+/** What the edge is told about an environment besides instances: all of it resolved, nothing optional left to guess. */
+export interface EdgeSettings {
+  readonly httpPort: number | null
+  readonly httpsPort: number | null
+  readonly redirectToHttps: boolean
+  readonly certificates: readonly { readonly host: string; readonly certFile: string; readonly keyFile: string }[]
+  readonly limits: EdgeLimits
+  readonly keepAssetsOfReleases: number
+}
+
+export interface EdgeLimits {
+  /** Whole request head; 431 above. */
+  readonly headerBytes: number
+  /** Request body; 413 above. 0: no limit. */
+  readonly bodyBytes: number
+  /** Time for the whole request head to arrive; 408 after. */
+  readonly headersMs: number
+  /** Longest silence of a client in the middle of a request body; 408 after. */
+  readonly bodyIdleMs: number
+  /** Time to the first byte of the app's answer; 504 after. 0: no limit. */
+  readonly responseMs: number
+  /** Idle keep-alive connections of clients are closed after this time. */
+  readonly keepAliveMs: number
+  /** Open client connections over all environments of one listener. */
+  readonly connections: number
+  /** Requests that may wait while no instance is ready; 503 above. */
+  readonly holdQueue: number
+  /** Longest wait of a held request; 503 after. */
+  readonly holdMs: number
+}
