@@ -1,15 +1,24 @@
 /**
  * Runs copies of a service on this machine. The process runtime is the only one yet; containers come behind the
- * same four members. Everything is found again from disk and the process table, nothing from memory.
+ * same seven members. Everything is found again from disk and the process table, nothing from memory.
  */
 export interface Runtime {
   readonly capabilities: RuntimeCapabilities
-  /** Starts, or adopts what already runs under this id. Resolves as soon as the process exists. */
+  /**
+   * Starts, adopts what already runs under this id, or starts a dead one anew (keeping its log). Resolves as soon as
+   * the process exists. Throws `ARTIFACT_MISSING`, `DISK_FULL`, `INSTANCE_CRASHED`.
+   */
   start(spec: RunSpec): Promise<RunState>
-  /** Everything this runtime ever started below its folder and that was not removed, dead or alive. */
-  list(): Promise<readonly RunState[]>
+  /** Everything this runtime ever started and that was not removed, dead or alive; or those of which the log is kept. */
+  list(options?: { readonly removed?: boolean }): Promise<readonly RunState[]>
+  /** Null: never started, or removed. */
+  inspect(id: string): Promise<RunState | null>
   /** SIGTERM, grace, SIGKILL to the whole group; then removes the record. Idempotent. */
   stop(id: string, options: { readonly graceMs: number; readonly keepLog: boolean }): Promise<void>
+  /** Calls back as soon as a process started by this very object ends; adopted ones are seen by `inspect`. */
+  onExit(listener: (id: string) => void): () => void
+  /** To be called about once per second: keeps logs within their limits. */
+  tidy(): Promise<void>
 }
 
 export interface RuntimeCapabilities {
@@ -21,6 +30,7 @@ export interface RuntimeCapabilities {
 }
 
 export interface RunSpec {
+  /** Unique over all environments. */
   readonly id: string
   readonly environment: string
   readonly release: string
@@ -29,6 +39,7 @@ export interface RunSpec {
   /** Run in the user's shell. */
   readonly command: string
   readonly cwd: string
+  /** The whole environment; never written to disk. */
   readonly env: Readonly<Record<string, string>>
   /** Absent for workers. */
   readonly port?: number
@@ -43,8 +54,12 @@ export interface RunState {
   readonly index: number
   readonly port?: number
   readonly alive: boolean
+  /** Of the user's program, once it is known. */
   readonly pid: number
   readonly startedAt: string
+  /** Times it was started again under this id. */
+  readonly restarts: number
+  /** Code null: it ended without one (the machine went down, or it was killed with all its group). */
   readonly exit?: { readonly code: number | null; readonly at: string }
   readonly logFile: string
 }

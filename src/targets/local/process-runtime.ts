@@ -1,0 +1,260 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chmod, chown, mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SluiceError } from '../../model/error.ts'
+import { writeFileAtomic } from '../../support/atomic-file.ts'
+import { type Clock, sleep, systemClock } from '../../support/clock.ts'
+import { identityOf } from '../../support/process-identity.ts'
+import { launchCommand, type RunUser } from './launch-command.ts'
+import { defaultLogLimits, type LogLimits, rotateLog } from './log-rotation.ts'
+import { processesOf, RUN_MARKER, signalRun } from './process-tree.ts'
+import {
+  clearRun,
+  findRunDirectories,
+  isRemoved,
+  observeRun,
+  type RunDirectory,
+  readIdentity,
+  readRecord,
+  runDirectory,
+  writeIdentity,
+  writeRecord,
+} from './run-directory.ts'
+import type { RunSpec, RunState, Runtime, RuntimeCapabilities } from './runtime.ts'
+
+export interface ProcessRuntimeOptions {
+  /** `home.instances`. */
+  readonly directory: string
+  /** Instances run as this user; only root can ask for it. */
+  readonly user?: RunUser
+  readonly logLimits?: LogLimits
+  readonly clock?: Clock
+  /** Logs of removed runs that are kept, per environment. */
+  readonly keepLogs?: number
+}
+
+/** After SIGKILL the kernel needs a moment; a process that is still there then hangs in it. */
+const KILL_WAIT_MS = 5000
+
+/** Detached processes, each under a shim that leaves its exit code: they never notice that we died. */
+export function processRuntime(options: ProcessRuntimeOptions): Runtime {
+  return new ProcessRuntime(options)
+}
+
+class ProcessRuntime implements Runtime {
+  readonly capabilities: RuntimeCapabilities
+  readonly #options: ProcessRuntimeOptions
+  readonly #systemd = existsSync('/run/systemd/system')
+  readonly #listeners = new Set<(id: string) => void>()
+  readonly #starting = new Map<string, Promise<RunState>>()
+  #shim: Promise<string> | undefined
+
+  constructor(options: ProcessRuntimeOptions) {
+    this.#options = options
+    this.capabilities = {
+      name: 'process',
+      memoryLimit: this.#systemd,
+      cpuLimit: this.#systemd,
+      limitsNote: this.#systemd
+        ? null
+        : 'memory and CPU limits are not enforced here: they need systemd as process 1 (/run/systemd/system is absent)',
+    }
+  }
+
+  start(spec: RunSpec): Promise<RunState> {
+    const running = this.#starting.get(spec.id)
+    if (running !== undefined) return running
+    const starting = this.#start(spec).finally(() => this.#starting.delete(spec.id))
+    this.#starting.set(spec.id, starting)
+    return starting
+  }
+
+  async #start(spec: RunSpec): Promise<RunState> {
+    const directory = this.#directoryOf(spec)
+    const earlier = observeRun(directory)
+    if (earlier?.alive) return earlier
+    if (earlier !== null) await this.#end(directory, 0)
+    if (!existsSync(spec.cwd)) {
+      throw new SluiceError('ARTIFACT_MISSING', `the folder ${spec.cwd} of service ${spec.service} does not exist`, {
+        hint: 'check `directory` of the service, or build the release again',
+      })
+    }
+    try {
+      const shim = await this.#installedShim()
+      await clearRun(directory)
+      await this.#openToUser(directory)
+      const { env: _secret, ...record } = spec
+      const startedAt = this.#clock.now().toISOString()
+      await writeRecord(directory, { ...record, startedAt, starts: (earlier?.restarts ?? -1) + 2 })
+      const child = await this.#spawn(spec, directory, shim)
+      child.once('exit', () => this.#announceExit(spec.id))
+      child.unref()
+      const identity = child.pid === undefined ? null : identityOf(child.pid)
+      if (identity !== null) await writeIdentity(directory, identity)
+    } catch (error) {
+      throw diskFull(error) ?? error
+    }
+    return observeRun(directory) ?? fail(`the record of ${spec.id} vanished during its start`)
+  }
+
+  async #spawn(spec: RunSpec, directory: RunDirectory, shim: string): Promise<ChildProcess> {
+    const { file, args, user } = launchCommand({
+      id: spec.id,
+      shim,
+      run: directory.run,
+      command: spec.command,
+      limits: spec.limits,
+      systemd: this.#systemd,
+      root: process.getuid?.() === 0,
+      ...(this.#options.user === undefined ? {} : { user: this.#options.user }),
+    })
+    // A file opened to append, never a pipe: a reader that dies would take the program with it.
+    const log = await open(directory.log, 'a', 0o640)
+    try {
+      const child = spawn(file, args, {
+        cwd: spec.cwd,
+        env: { ...spec.env, [RUN_MARKER]: directory.run },
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        ...user,
+      })
+      await started(child, spec)
+      return child
+    } finally {
+      await log.close()
+    }
+  }
+
+  list(options: { readonly removed?: boolean } = {}): Promise<readonly RunState[]> {
+    const { removed = false } = options
+    const runs = findRunDirectories(this.#options.directory)
+      .filter((directory) => isRemoved(directory) === removed)
+      .map(observeRun)
+    return Promise.resolve(runs.filter((run) => run !== null))
+  }
+
+  inspect(id: string): Promise<RunState | null> {
+    const directory = this.#find(id)
+    return Promise.resolve(directory === null ? null : observeRun(directory))
+  }
+
+  async stop(id: string, options: { readonly graceMs: number; readonly keepLog: boolean }): Promise<void> {
+    await this.#starting.get(id)?.catch(() => {})
+    const directory = this.#find(id)
+    if (directory === null) return
+    await this.#end(directory, options.graceMs)
+    if (!options.keepLog) return rm(directory.root, { recursive: true, force: true })
+    await writeFileAtomic(directory.removed, this.#clock.now().toISOString())
+    await this.#pruneLogs(readRecord(directory)?.environment)
+  }
+
+  onExit(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async tidy(): Promise<void> {
+    for (const directory of findRunDirectories(this.#options.directory)) {
+      if (!isRemoved(directory)) await rotateLog(directory.log, this.#options.logLimits ?? defaultLogLimits)
+    }
+  }
+
+  /** SIGTERM to all of the run's processes, SIGKILL to those left after the grace; resolves when none is left. */
+  async #end(directory: RunDirectory, graceMs: number): Promise<void> {
+    const leader = readIdentity(directory)
+    const begun = performance.now()
+    let pids = signalRun(directory.run, leader, graceMs > 0 ? 'SIGTERM' : 'SIGKILL')
+    for (let pauseMs = 10; pids.length > 0; pauseMs = Math.min(pauseMs * 1.5, 100)) {
+      await sleep(pauseMs)
+      const waitedMs = performance.now() - begun
+      if (waitedMs > graceMs + KILL_WAIT_MS) fail(`processes ${pids.join(', ')} of ${directory.root} do not end`)
+      const late = waitedMs > graceMs
+      pids = late ? signalRun(directory.run, leader, 'SIGKILL') : processesOf(directory.run, leader)
+    }
+  }
+
+  get #clock(): Clock {
+    return this.#options.clock ?? systemClock
+  }
+
+  #directoryOf(spec: Pick<RunSpec, 'environment' | 'id'>): RunDirectory {
+    return runDirectory(join(this.#options.directory, spec.environment, spec.id))
+  }
+
+  #find(id: string): RunDirectory | null {
+    const found = findRunDirectories(this.#options.directory).find((each) => each.root.endsWith(`/${id}`))
+    return found === undefined || isRemoved(found) ? null : found
+  }
+
+  /** The shell reads its script while it runs: each version of the shim is a file of its own that never changes. */
+  #installedShim(): Promise<string> {
+    this.#shim ??= this.#installShim().catch((error) => {
+      this.#shim = undefined
+      throw error
+    })
+    return this.#shim
+  }
+
+  async #installShim(): Promise<string> {
+    const text = readFileSync(fileURLToPath(new URL('./shim.sh', import.meta.url)))
+    const folder = join(this.#options.directory, '.shim')
+    const file = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 12)}.sh`)
+    await mkdir(folder, { recursive: true, mode: 0o755 })
+    if (!existsSync(file)) await writeFileAtomic(file, text, { mode: 0o755 })
+    return file
+  }
+
+  async #openToUser(directory: RunDirectory): Promise<void> {
+    const { user } = this.#options
+    if (user === undefined) return
+    for (const folder of [this.#options.directory, join(directory.root, '..'), directory.root]) {
+      await chmod(folder, (statSync(folder).mode & 0o777) | 0o011)
+    }
+    await chown(directory.run, user.uid, user.gid)
+    await writeFile(directory.log, '', { flag: 'a', mode: 0o640 })
+    await chown(directory.log, user.uid, user.gid)
+  }
+
+  #announceExit(id: string): void {
+    for (const listener of this.#listeners) listener(id)
+  }
+
+  async #pruneLogs(environment: string | undefined): Promise<void> {
+    const { keepLogs = 20 } = this.#options
+    const kept = findRunDirectories(this.#options.directory)
+      .filter((each) => isRemoved(each) && readRecord(each)?.environment === environment)
+      .map((each) => ({ root: each.root, at: statSync(each.removed).mtimeMs }))
+      .toSorted((a, b) => b.at - a.at)
+    for (const { root } of kept.slice(keepLogs)) await rm(root, { recursive: true, force: true })
+  }
+}
+
+function started(child: ChildProcess, spec: RunSpec): Promise<void> {
+  if (child.pid !== undefined) return Promise.resolve()
+  return new Promise((_resolve, reject) => {
+    child.once('error', (cause) => {
+      reject(
+        new SluiceError('INSTANCE_CRASHED', `${spec.service} could not be started: ${cause.message}`, {
+          cause,
+          details: { instance: spec.id, exitCode: null, logTail: [] },
+        }),
+      )
+    })
+  })
+}
+
+function diskFull(error: unknown): SluiceError | null {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return null
+  return new SluiceError('DISK_FULL', 'the disk is full: an instance cannot be started', {
+    cause: error,
+    hint: 'free some space under SLUICE_HOME and deploy again',
+  })
+}
+
+function fail(message: string): never {
+  throw new SluiceError('UNEXPECTED', message)
+}
