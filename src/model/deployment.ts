@@ -31,8 +31,9 @@ export type Outcome = (typeof outcomes)[number]
 /** The whole table of legal moves; a state may always be set to itself (a step that runs again). */
 const transitions: Readonly<Record<DeploymentState, readonly DeploymentState[]>> = {
   queued: ['preparing', 'failed', 'cancelled', 'superseded'],
-  preparing: ['waiting', 'failed', 'cancelled', 'superseded'],
-  waiting: ['launching', 'failed', 'cancelled', 'superseded'],
+  // A rollback settles at once when the running deployment took its traffic back by itself.
+  preparing: ['waiting', 'settling', 'failed', 'cancelled', 'superseded'],
+  waiting: ['launching', 'settling', 'compensating', 'failed', 'cancelled', 'superseded'],
   launching: ['shifting', 'compensating', 'failed', 'cancelled', 'superseded'],
   shifting: ['baking', 'settling', 'compensating'],
   baking: ['settling', 'compensating'],

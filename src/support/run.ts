@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly input?: string
   /** Output above this is an error, never an out-of-memory. */
   readonly maxBytes?: number
+  /** Run as this user (only root can); absent: as ourselves. */
+  readonly user?: { readonly uid: number; readonly gid: number }
 }
 
 export interface RunResult {
@@ -19,13 +21,14 @@ export interface RunResult {
 
 /** The one way to run a short program of ours: argv, a deadline, its own process group, killed as a whole. */
 export function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  const { cwd, env, timeoutMs, signal, input, maxBytes = 64 * 1024 * 1024 } = options
+  const { cwd, env, timeoutMs, signal, input, user, maxBytes = 64 * 1024 * 1024 } = options
   const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const child = spawn(file, args, {
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env: env as NodeJS.ProcessEnv }),
+      ...user,
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     })

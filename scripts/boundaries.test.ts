@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const source = resolve(import.meta.dirname, '..', 'src')
+
+/** Which rooms of `src/` a room may import (DESIGN, Layout). Types may also come from the rooms in `typesOf`. */
+const rooms: Record<string, { readonly imports: readonly string[]; readonly typesOf?: readonly string[] }> = {
+  model: { imports: [] },
+  support: { imports: ['model'] },
+  judge: { imports: ['model'] },
+  strategy: { imports: ['model'] },
+  secrets: { imports: ['model', 'support'] },
+  postgres: { imports: ['model', 'support'] },
+  build: { imports: ['model', 'support'] },
+  edge: { imports: ['model', 'support'] },
+  config: { imports: ['model', 'support'], typesOf: ['build', 'strategy'] },
+  targets: { imports: ['model', 'support'], typesOf: ['edge'] },
+  store: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'edge', 'strategy'] },
+  engine: {
+    imports: ['model', 'support', 'store', 'strategy', 'secrets'],
+    typesOf: ['config', 'build', 'judge', 'edge', 'targets', 'postgres'],
+  },
+  api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
+  cli: {
+    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge'],
+    typesOf: ['engine', 'store', 'targets'],
+  },
+  // The one place where implementations are chosen and put together.
+  control: {
+    imports: [
+      'model',
+      'support',
+      'store',
+      'strategy',
+      'secrets',
+      'postgres',
+      'build',
+      'edge',
+      'targets',
+      'judge',
+      'engine',
+      'api',
+      'config',
+    ],
+  },
+}
+
+/** Implementations, and who may name them. */
+const implementations: readonly { readonly folder: string; readonly chosenBy: readonly string[] }[] = [
+  { folder: 'edge/node', chosenBy: ['control'] },
+  { folder: 'edge/haproxy', chosenBy: ['control', 'cli/commands/doctor', 'cli/doctor'] },
+  { folder: 'targets/local', chosenBy: ['control'] },
+]
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly isType: boolean
+}
+
+function importsOf(file: string): readonly Import[] {
+  const text = readFileSync(file, 'utf8')
+  const pattern =
+    /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)|^import\s+'(\.[^']+)'/gm
+  return [...text.matchAll(pattern)].map((match) => ({
+    from: relative(source, file),
+    to: relative(source, resolve(dirname(file), match[2] ?? match[3] ?? match[4] ?? '')),
+    isType: match[1] !== undefined,
+  }))
+}
+
+const isTest = (file: string) => /\.(test|contract|fixture)\.ts$|(^|\/)(testing|fixtures?)(\/|\.ts$)/.test(file)
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const imports = files.filter((file) => !isTest(file)).flatMap((file) => importsOf(join(source, file)))
+
+test('rooms import only the rooms below them', () => {
+  const wrong = imports.filter(({ from, to, isType }) => {
+    const [room = '', other = ''] = [from.split('/')[0], to.split('/')[0]]
+    if (room === other || to.startsWith('..')) return false
+    const rule = rooms[room]
+    return !(rule?.imports.includes(other) || (isType && rule?.typesOf?.includes(other)))
+  })
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
+})
+
+test('an implementation is imported only by the file that chooses it', () => {
+  const wrong = imports.filter(({ from, to }) =>
+    implementations.some(
+      ({ folder, chosenBy }) =>
+        to.startsWith(`${folder}/`) &&
+        !from.startsWith(`${folder}/`) &&
+        !chosenBy.some((chooser) => from.startsWith(chooser)),
+    ),
+  )
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
+})
+
+test('nothing is run through a shell but the commands that users wrote', () => {
+  const wrong = files.filter((file) => {
+    const text = readFileSync(join(source, file), 'utf8')
+    return /shell:\s*true|\bexecSync\(|\bexec\(\s*[`'"]|child_process'\)\.exec\b/.test(text)
+  })
+  expect(wrong).toEqual([])
+})
+
+test('the environment and the exit belong to the entry points', () => {
+  const entry = /(^|\/)(main|process)\.ts$/
+  const wrong = files.filter((file) => {
+    if (entry.test(file) || isTest(file)) return false
+    return /\bprocess\.(env|exit)\b/.test(readFileSync(join(source, file), 'utf8'))
+  })
+  expect(wrong).toEqual([])
+})

@@ -1,0 +1,18 @@
+import { countsBeforeShift } from './counts.ts'
+import { firstDeployment } from './rolling.ts'
+import type { Strategy } from './strategy.ts'
+
+/** A growing share of visitors, judged against the old release at the same moment; fixed steps are the judge's too. */
+export const canary: Strategy = {
+  name: 'canary',
+  plan(input) {
+    if (input.base === null) return firstDeployment(input)
+    const { settings, services } = input
+    return [
+      { kind: 'launch', counts: countsBeforeShift(services) },
+      ...(settings.smoke.length > 0 ? [{ kind: 'smoke', paths: settings.smoke } as const] : []),
+      input.weighted ? { kind: 'ramp' } : { kind: 'shift', weight: 1, watchSeconds: 0 },
+      { kind: 'bake', seconds: settings.bakeSeconds },
+    ]
+  },
+}
