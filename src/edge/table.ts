@@ -50,7 +50,6 @@ export function tableProblems(table: RouteTable): Problem[] {
   const { http, https } = table.listeners
   expectThat(http === null || isPort(http), 'listeners.http', 'must be a port')
   expectThat(https === null || isPort(https), 'listeners.https', 'must be a port')
-  expectThat(http !== null || https !== null, 'listeners', 'needs a port for http or https')
   expectThat(https === null || table.certificates.length > 0, 'certificates', 'https needs at least one certificate')
   expectThat(!table.listeners.redirectToHttps || https !== null, 'listeners.redirectToHttps', 'needs a port for https')
   problems.push(...splitProblems(table))
