@@ -1,0 +1,17 @@
+export interface Tip {
+  text: string
+  link: { href: string; label: string } | null
+}
+
+const tips: readonly [Tip, ...Tip[]] = [
+  { text: 'Be kind: there are people behind the names.', link: null },
+  { text: 'Put a # before a word to make it a topic.', link: { href: '/t/plaza', label: 'See one' } },
+  { text: 'A profile shows all that somebody has said.', link: { href: '/', label: 'Pick somebody' } },
+  { text: 'Posts are short: 500 characters at most.', link: { href: '/', label: 'Write one' } },
+  { text: 'Hearts can be taken back.', link: { href: '/', label: 'Try it' } },
+]
+
+/** Another one at every visit. */
+export function tipOfTheMoment(): Tip {
+  return tips[Math.floor(Math.random() * tips.length)] ?? tips[0]
+}
