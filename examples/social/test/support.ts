@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { migrate } from '../src/migrate.ts'
-import { startServer, type Server } from './postgres.ts'
 
 export interface TestDatabase {
   url: string
@@ -14,10 +13,11 @@ export interface TestDatabase {
 
 /** A fresh, migrated database on a real server; `DATABASE_URL` of this process points to it. */
 export async function createDatabase(): Promise<TestDatabase> {
-  const server = await startServer()
+  const server = process.env['DATABASE_URL']
+  if (!server) throw new Error('DATABASE_URL is not set: run the tests by `npm test`')
   const name = `social_test_${randomBytes(6).toString('hex')}`
   await asAdministrator(server, (sql) => sql`create database ${sql(name)}`)
-  const url = new URL(server.url)
+  const url = new URL(server)
   url.pathname = `/${name}`
   process.env['DATABASE_URL'] = url.href
   await migrate(url.href)
@@ -25,13 +25,12 @@ export async function createDatabase(): Promise<TestDatabase> {
     url: url.href,
     remove: async () => {
       await asAdministrator(server, (sql) => sql`drop database ${sql(name)} with (force)`)
-      await server.stop()
     },
   }
 }
 
-async function asAdministrator(server: Server, work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
-  const sql = postgres(server.url, { max: 1, onnotice: () => {} })
+async function asAdministrator(server: string, work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
+  const sql = postgres(server, { max: 1, onnotice: () => {} })
   try {
     await work(sql)
   } finally {
