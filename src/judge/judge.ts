@@ -14,6 +14,28 @@ export interface JudgeInput {
   readonly weight: number
   readonly probes: readonly ProbeResult[]
   readonly capabilities: JudgeCapabilities
+  /** Business events (orders, sign-ups): one per user, keyed by the arrival second of the visit. */
+  readonly conversions?: readonly ConversionCount[]
+  /** Page views with a Core Web Vital, one per user, keyed by the arrival second of the page view. */
+  readonly webVitals?: readonly WebVitalCount[]
+}
+
+export interface ConversionCount {
+  readonly from: number
+  readonly release: 'old' | 'new'
+  /** Weight of the new release when the visit began; absent: the weight of that second. */
+  readonly weight?: number
+  readonly count: number
+}
+
+export interface WebVitalCount {
+  readonly from: number
+  readonly release: 'old' | 'new'
+  readonly metric: 'lcp' | 'inp' | 'cls'
+  /** Page views rated good, needs improvement, poor (LCP 2.5 / 4 s, INP 200 / 500 ms, CLS 0.1 / 0.25). */
+  readonly good: number
+  readonly needsImprovement: number
+  readonly poor: number
 }
 
 export interface FleetInput {
@@ -35,6 +57,10 @@ export interface JudgeCapabilities {
   /** From an event to the changed weight. */
   readonly reactionSeconds: number
   readonly perInstance: boolean
+  /** Unit of random assignment; 'request' makes the routing guard sharper. Default: visitor. */
+  readonly assignment?: 'visitor' | 'sticky' | 'request'
+  /** False where the weight cannot be taken back: then only the robust tests act. Default: true. */
+  readonly canLower?: boolean
 }
 
 export const judgeActions = ['ramp', 'hold', 'retreat', 'confirm', 'roll-back', 'promote'] as const
@@ -129,10 +155,33 @@ export interface JudgePolicy {
   readonly onInconclusive: 'ask' | 'promote' | 'roll-back'
   readonly metrics: {
     readonly errors: boolean
+    /** Ratio of failure rates that is tolerated, such as 1.5; absent: 1. */
+    readonly errorTolerance?: number
     readonly latency: boolean
     /** Relative slow-down that is tolerated, such as 0.19. */
     readonly latencyTolerance?: number
     readonly business: boolean
+    /** Share of conversions that may be lost, such as 0.05; absent: 0. */
+    readonly businessTolerance?: number
     readonly webVitals: boolean
   }
+  /** Chances of a wrong alarm or rollback that are accepted; absent: those of the preset. */
+  readonly thresholds?: JudgeThresholds
+  /** Probe these routes of the new release twice, cleanly, before any user gets there. */
+  readonly probes?: { readonly routes: readonly string[]; readonly rounds: number }
+  /** 'event-level': the fast test alone decides at 1 % (for comparison; fails under clustered errors). */
+  readonly rule?: 'two-level' | 'event-level'
+}
+
+/** Each the accepted probability of acting on a healthy release; the evidence needed is 1 over it. */
+export interface JudgeThresholds {
+  /** Withdraw traffic for a second look (A1). */
+  readonly retreat: number
+  /** The second look confirms (A2). */
+  readonly confirm: number
+  /** The robust test alone rolls back (A). */
+  readonly rollBack: number
+  readonly latency: number
+  readonly business: number
+  readonly webVitals: number
 }

@@ -1,0 +1,35 @@
+/**
+ * Sequential analysis of a release: pure functions over counts, usable without the rest of Sluice.
+ *
+ * @example
+ * import { explain, policyFrom, start, step } from 'sluice/judge'
+ * let state = start(policyFrom({ preset: 'balanced' }), history)
+ * for await (const second of seconds) {
+ *   const answer = step(state, second)
+ *   state = answer.state
+ *   if (answer.decision.action === 'roll-back') console.log(explain(state).summary)
+ * }
+ */
+export type {
+  ConversionCount,
+  Decision,
+  FleetInput,
+  History,
+  Judge,
+  JudgeAction,
+  JudgeCapabilities,
+  JudgeInput,
+  JudgePolicy,
+  JudgeThresholds,
+  ProbeResult,
+  Reason,
+  Verdict,
+  VerdictPoint,
+  WebVitalCount,
+} from './judge.ts'
+export { judgeActions } from './judge.ts'
+export { type JudgePreset, type PolicyOverrides, policyFrom, presets } from './policy.ts'
+export { start } from './start.ts'
+export type { JudgeState } from './state.ts'
+export { step } from './step.ts'
+export { explain } from './verdict.ts'

@@ -1,0 +1,144 @@
+import type { LatencyHistogram } from '../model/sample.ts'
+import type { LatencyBaseline } from './latency-baseline.ts'
+import { logSumExp } from './numbers.ts'
+
+/**
+ * Slower? Five thresholds T (the old release's p50 to p99 before the rollout); a request of the new release counts as slow
+ * above γ·T, one of the old above T, where γ is the slow-down that is tolerated. H0: at every T the new release has no larger
+ * share of slow requests. Per block of 5 s, threshold and odds ratio, with p the old share (history), q the share that the
+ * odds ratio makes of it and m = (N_n·q + N_o·p)/(N_n + N_o):
+ *   ln e = Y_n ln(q/m) + (N_n−Y_n) ln((1−q)/(1−m)) + Y_o ln(p/m) + (N_o−Y_o) ln((1−p)/(1−m))
+ * An e-value whatever the common share is, and however it drifts (Turner, Ly, Grünwald, arXiv 2106.02693); a wrong p only
+ * costs power. No block gives more than a third of the evidence that is needed.
+ */
+export interface LatencyTest {
+  readonly from: number
+  readonly cap: number
+  /** ln of evidence per threshold and odds ratio. */
+  readonly sums: number[]
+  blocks: LatencyBlock[]
+}
+
+interface LatencyBlock {
+  readonly index: number
+  /** Buckets by which the thresholds of the new release are shifted, fixed before the block is seen. */
+  readonly shift: number
+  old: number
+  new: number
+  readonly slowOld: number[]
+  readonly slowNew: number[]
+  given: number[] | null
+}
+
+const thresholdPrior = [0.1, 0.3, 0.1, 0.2, 0.3] as const
+const oddsRatios = [1.4, 2, 3.5, 8] as const
+const oddsPrior = [0.3, 0.3, 0.25, 0.15] as const
+const logPrior = thresholdPrior.flatMap((a) => oddsPrior.map((b) => Math.log(a * b)))
+const SIZE = logPrior.length
+
+const BLOCK_SECONDS = 5
+const BLOCKS_KEPT = 8
+
+export function startLatencyTest(second: number, cap: number): LatencyTest {
+  return { from: second, cap, sums: Array.from({ length: SIZE }, () => 0), blocks: [] }
+}
+
+/**
+ * γ as a shift in buckets of 2^(1/8) (1 = 9 %, 2 = 19 %, 3 = 30 %): the tolerance of the policy, raised so that ordinary
+ * differences between instances (sd σ of ln p90) are not taken for the release: γ ≥ exp(2σ/√instances).
+ */
+export function toleratedShift(tolerance: number, instanceSpread: number, newInstances: number): number {
+  const asked = Math.log2(1 + tolerance) * 8
+  const noise = ((2 * instanceSpread) / Math.sqrt(Math.max(newInstances, 1)) / Math.LN2) * 8
+  return Math.max(0, Math.ceil(Math.max(asked, noise) - 0.06))
+}
+
+export function addLatency(
+  test: LatencyTest,
+  second: number,
+  release: 'old' | 'new',
+  histogram: LatencyHistogram,
+  baseline: LatencyBaseline,
+  shift: number,
+): void {
+  const index = Math.floor((second - test.from) / BLOCK_SECONDS)
+  if (index < 0) return
+  const block = blockAt(test, index, shift)
+  if (block === undefined) return
+  const slow = release === 'new' ? block.slowNew : block.slowOld
+  const raised = release === 'new' ? block.shift : 0
+  let total = 0
+  for (const key in histogram) {
+    const bucket = Number(key)
+    const count = histogram[bucket] ?? 0
+    total += count
+    for (let j = 0; j < slow.length; j++) {
+      if (bucket > (baseline.buckets[j] ?? 0) + raised) slow[j] = (slow[j] ?? 0) + count
+    }
+  }
+  block[release] += total
+  if (block.given !== null) {
+    // Late completions change a block that was taken in already: give its evidence back, it is taken in anew.
+    for (let j = 0; j < SIZE; j++) test.sums[j] = (test.sums[j] ?? 0) - (block.given[j] ?? 0)
+    block.given = null
+  }
+}
+
+function blockAt(test: LatencyTest, index: number, shift: number): LatencyBlock | undefined {
+  for (let i = test.blocks.length - 1; i >= 0; i--) if (test.blocks[i]?.index === index) return test.blocks[i]
+  const last = test.blocks.at(-1)
+  if (last !== undefined && index < last.index) return undefined
+  const zeros = () => thresholdPrior.map(() => 0)
+  const block: LatencyBlock = { index, shift, old: 0, new: 0, slowOld: zeros(), slowNew: zeros(), given: null }
+  test.blocks.push(block)
+  if (test.blocks.length > BLOCKS_KEPT) test.blocks.shift()
+  return block
+}
+
+/** Takes in the blocks that have ended. */
+export function closeLatencyBlocks(test: LatencyTest, second: number, baseline: LatencyBaseline): void {
+  for (const block of test.blocks) {
+    if (block.given !== null || test.from + (block.index + 1) * BLOCK_SECONDS > second + 1) continue
+    const given: number[] = []
+    for (let j = 0; j < thresholdPrior.length; j++) {
+      const counts = { slowNew: block.slowNew[j] ?? 0, new: block.new, slowOld: block.slowOld[j] ?? 0, old: block.old }
+      for (const odds of oddsRatios) {
+        given.push(Math.min(twoSampleBet(counts, baseline.shares[j] ?? 0.5, odds), test.cap))
+      }
+    }
+    for (let j = 0; j < SIZE; j++) test.sums[j] = (test.sums[j] ?? 0) + (given[j] ?? 0)
+    block.given = given
+  }
+}
+
+/** ln of one bet that the odds of being slow are `odds` times those of the old release. */
+export function twoSampleBet(
+  counts: { readonly slowNew: number; readonly new: number; readonly slowOld: number; readonly old: number },
+  share: number,
+  odds: number,
+): number {
+  if (counts.new === 0 || counts.old === 0) return 0
+  const p = share
+  const q = (odds * p) / (1 - p + odds * p)
+  const m = (counts.new * q + counts.old * p) / (counts.new + counts.old)
+  return (
+    counts.slowNew * Math.log(q / m) +
+    (counts.new - counts.slowNew) * Math.log((1 - q) / (1 - m)) +
+    counts.slowOld * Math.log(p / m) +
+    (counts.old - counts.slowOld) * Math.log((1 - p) / (1 - m))
+  )
+}
+
+/** ln E, averaged over thresholds and odds ratios. */
+export function latencyEvidence(test: LatencyTest): number {
+  return logSumExp(test.sums.map((sum, j) => sum + (logPrior[j] ?? 0)))
+}
+
+/** Which quantile tells most: 0 = p50 … 4 = p99. */
+export function slowestQuantile(test: LatencyTest): 'p50' | 'p75' | 'p90' | 'p95' | 'p99' {
+  let best = 0
+  for (let j = 1; j < SIZE; j++) {
+    if ((test.sums[j] ?? 0) + (logPrior[j] ?? 0) > (test.sums[best] ?? 0) + (logPrior[best] ?? 0)) best = j
+  }
+  return (['p50', 'p75', 'p90', 'p95', 'p99'] as const)[Math.floor(best / oddsRatios.length)] ?? 'p50'
+}

@@ -1,0 +1,123 @@
+import { WINSOR_FACTOR } from './dispersion.ts'
+import { fastRatios, LOG_FAST_COUNT, labelBet } from './fast-test.ts'
+import { logSumExp, median } from './numbers.ts'
+
+/**
+ * The ROBUST test may roll back. It makes the label bets of the fast test, but on cells of 10 s, and distrusts each cell:
+ * - one instance counts at most 3 × the usual of its old peers (winsorising), so a bad node cannot speak for a release;
+ * - the evidence is divided by φ, the clumping that the old release itself shows (see `dispersion`);
+ * - no cell gives more than a third of the evidence that is needed, so at least three cells must agree.
+ * Each of the three only lowers evidence. inc = min((1/φ)·[Y·ln ρ − K·ln(1 + s(ρ−1))], cap), s = observed share of requests.
+ * Dividing is exact for clumps of up to φ failures that share a release: E[X^s] ≤ (E X)^s for s ≤ 1 (Jensen).
+ */
+export interface RobustTest {
+  /** Arrival second of the first cell's start. */
+  readonly from: number
+  readonly cellSeconds: number
+  readonly phi: number
+  /** Largest ln of evidence that one cell may give. */
+  readonly cap: number
+  /** Sum over closed cells, per ratio. */
+  readonly sums: number[]
+  /** Open and recent cells: a late failure reopens the sum of its own cell, not of the present one. */
+  cells: Cell[]
+}
+
+interface Cell {
+  readonly index: number
+  requestsOld: number
+  requestsNew: number
+  readonly badOld: Record<string, number>
+  readonly badNew: Record<string, number>
+  /** What it gave to `sums`; null while open. */
+  given: number[] | null
+}
+
+/** How many cells stay correctable; a failure that becomes known later than that is left to the fast test. */
+const CELLS_KEPT = 7
+const COUNT = fastRatios.length
+
+export function startRobustTest(options: {
+  readonly from: number
+  readonly phi: number
+  readonly cap: number
+  readonly cellSeconds?: number
+}): RobustTest {
+  const { from, phi, cap, cellSeconds = 10 } = options
+  return { from, cellSeconds, phi, cap, sums: Array.from({ length: COUNT }, () => 0), cells: [] }
+}
+
+/** ln E. */
+export function robustEvidence(test: RobustTest): number {
+  return logSumExp(test.sums) - LOG_FAST_COUNT
+}
+
+/** The cell of an arrival second; undefined before the test began or when it is past correcting. */
+export function cellAt(test: RobustTest, second: number): Cell | undefined {
+  const index = Math.floor((second - test.from) / test.cellSeconds)
+  if (index < 0) return undefined
+  const { cells } = test
+  for (let i = cells.length - 1; i >= 0; i--) {
+    const cell = cells[i]
+    if (cell !== undefined && cell.index === index) return cell
+  }
+  const last = cells.at(-1)
+  if (last !== undefined && index < last.index) return undefined
+  const cell: Cell = { index, requestsOld: 0, requestsNew: 0, badOld: {}, badNew: {}, given: null }
+  cells.push(cell)
+  if (cells.length > CELLS_KEPT) cells.shift()
+  return cell
+}
+
+export function addToCell(cell: Cell, release: 'old' | 'new', instance: string, bad: number): void {
+  const counts = release === 'new' ? cell.badNew : cell.badOld
+  counts[instance] = (counts[instance] ?? 0) + bad
+}
+
+/** Takes in every cell that has ended by this second, and those that late events have changed. */
+export function closeCells(test: RobustTest, second: number, liveOld: number, changed: boolean): void {
+  for (const cell of test.cells) {
+    if (cell.given !== null && !changed) continue
+    if (test.from + (cell.index + 1) * test.cellSeconds > second + 1) continue
+    const given = cellEvidence(test, cell, liveOld)
+    for (let j = 0; j < COUNT; j++) {
+      test.sums[j] = (test.sums[j] ?? 0) + (given[j] ?? 0) - (cell.given?.[j] ?? 0)
+    }
+    cell.given = given
+  }
+}
+
+function cellEvidence(test: RobustTest, cell: Cell, liveOld: number): number[] {
+  const { requestsOld, requestsNew } = cell
+  if (requestsOld <= 0 || requestsNew <= 0) return zeros
+  const limit = peerLimit(Object.values(cell.badOld), liveOld)
+  const badNew = winsorised(cell.badNew, limit)
+  const badAll = badNew + winsorised(cell.badOld, limit)
+  if (badAll === 0) return zeros
+  return robustIncrements({ badNew, badAll, share: requestsNew / (requestsNew + requestsOld) }, test.phi, test.cap)
+}
+
+const zeros: number[] = Array.from({ length: COUNT }, () => 0)
+
+/** ln of what one cell gives, per ratio. */
+export function robustIncrements(
+  cell: { readonly badNew: number; readonly badAll: number; readonly share: number },
+  phi: number,
+  cap: number,
+): number[] {
+  return fastRatios.map((ratio) => Math.min(labelBet(cell.badNew, cell.badAll, cell.share, ratio) / phi, cap))
+}
+
+/** 3 × max(1, median over live old instances); instances that are not listed had no failure. */
+function peerLimit(failing: readonly number[], liveOld: number): number {
+  if (failing.length * 2 < liveOld) return WINSOR_FACTOR
+  const counts = [...failing]
+  while (counts.length < liveOld) counts.push(0)
+  return WINSOR_FACTOR * Math.max(1, median(counts.sort((a, b) => a - b)))
+}
+
+function winsorised(counts: Readonly<Record<string, number>>, limit: number): number {
+  let sum = 0
+  for (const count of Object.values(counts)) sum += Math.min(count, limit)
+  return sum
+}

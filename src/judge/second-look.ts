@@ -1,0 +1,185 @@
+import { bestFastRatio, labelBet, levelBets, startFastTest } from './fast-test.ts'
+import type { JudgeInput } from './judge.ts'
+import { latencyEvidence, startLatencyTest } from './latency-test.ts'
+import { bestLevelRate, levelEvidence, startLevelTest } from './level-test.ts'
+import { clip, divergence } from './numbers.ts'
+import { relearnOldRate } from './old-rate.ts'
+import { thresholdsOf } from './policy.ts'
+import { startProbeWatch } from './probe-watch.ts'
+import { rateNow, requestRate, routeRate } from './rates.ts'
+import { robustEvidence, startRobustTest } from './robust-test.ts'
+import { routeCounts, startRouteWatch } from './route-watch.ts'
+import { recent } from './seconds.ts'
+import { cellSecondsFor, startTests } from './start.ts'
+import type { Cause, Doubt, JudgeState } from './state.ts'
+import { suspectInstances } from './suspects.ts'
+
+/**
+ * The second look. An alarm withdraws all traffic for 10 s, in which suspect instances are replaced; then as little traffic as
+ * a decision needs goes to the new release, and *fresh* evidence decides: it is guilty (20 : 1 for "worse", from at least two
+ * cells), or cleared (20 : 1 for "as good as the old release"), or after 300 s undecided, and a person is asked.
+ */
+const WITHDRAWN_SECONDS = 10
+/** A replacement that does not come up is not waited for longer than this. */
+const REPLACE_SECONDS = 60
+const SHORTEST_LOOK_SECONDS = 20
+const DOUBLE_AFTER_SECONDS = 60
+const UNDECIDED_AFTER_SECONDS = 300
+/** At least one request every five seconds. */
+const TRICKLE_PER_SECOND = 0.2
+const LOG_20 = Math.log(20)
+
+export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, evidence: number, route?: string): void {
+  state.doubt = {
+    cause,
+    ...(route === undefined ? {} : { route }),
+    alarmAt: state.now,
+    since: null,
+    evidence,
+    suspectedRate: suspectedRate(state, cause, route),
+    weightBefore: Math.max(state.weight, input.weight),
+    replace: cause === 'routing' || cause === 'probes' ? [] : suspectInstances(state.suspects, input.new.instances),
+    robust: null,
+    level: null,
+    latency: null,
+    cleared: 0,
+    shared: 0,
+    requests: 0,
+    bad: 0,
+    counted: { requests: 0, bad: 0 },
+    asked: false,
+  }
+  state.phase = 'withdrawn'
+  state.weight = 0
+}
+
+/** q̂, the failure rate that the strongest gambler believes in, within [1.5·p̂, 0.97]. */
+function suspectedRate(state: JudgeState, cause: Cause, route?: string): number {
+  const { rate } = state.learned.old
+  if (cause === 'absolute') return clip(bestLevelRate(state.absolute.alarm), 1.5 * rate, 0.97)
+  if (route !== undefined) {
+    const [requestsNew = 0, badNew = 0, requestsOld = 0, badOld = 0] = routeCounts(state.routes, route)
+    return clip((badNew + 0.5) / (requestsNew + 1), 1.5 * routeRate(requestsOld, badOld), 0.97)
+  }
+  return clip(bestFastRatio(state.fast) * rate, 1.5 * rate, 0.97)
+}
+
+/** True when the withdrawal has lasted long enough and the suspects are gone. */
+export function mayLookAgain(state: JudgeState, doubt: Doubt, input: JudgeInput): boolean {
+  const waited = state.now - doubt.alarmAt
+  if (waited < WITHDRAWN_SECONDS) return false
+  const pending = doubt.replace.some((id) => input.new.instances.includes(id)) || input.new.instances.length === 0
+  return !pending || waited >= REPLACE_SECONDS
+}
+
+export function beginSecondLook(state: JudgeState, doubt: Doubt): void {
+  const from = Math.floor(state.now) + 1
+  const { confirm } = thresholdsOf(state.policy)
+  const half = Math.log(1 / confirm) / 2
+  doubt.since = from
+  doubt.robust = startRobustTest({
+    from,
+    phi: state.learned.phi,
+    cap: half,
+    cellSeconds: cellSecondsFor(requestRate(state)),
+  })
+  if (state.policy.absoluteLimit < 0.95) doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
+  if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half)
+  state.exposure = { from, requests: 0, bad: 0 }
+  state.suspects = {}
+  state.phase = 'confirming'
+}
+
+/** Requests of the new release that a decision is expected to need: n_c. */
+export function requestsForDecision(state: JudgeState, doubt: Doubt): number {
+  const { confirm } = thresholdsOf(state.policy)
+  const perRequest = divergence(doubt.suspectedRate, Math.min(state.learned.old.rate, doubt.suspectedRate / 1.2))
+  return Math.max((1.5 * Math.log(1 / confirm)) / perRequest, 4 / doubt.suspectedRate)
+}
+
+/** Enough for a decision within a minute, doubled after every undecided one, a quarter of the traffic at most. */
+export function secondLookWeight(state: JudgeState, doubt: Doubt, requestsPerSecond: number): number {
+  const most = Math.min(Math.max(doubt.weightBefore, 0.001), requestsPerSecond < 20 / 60 ? 0.5 : 0.25)
+  if (requestsPerSecond <= 0) return most
+  const minutes = Math.floor(lookedFor(state, doubt) / DOUBLE_AFTER_SECONDS)
+  const perSecond = Math.max(requestsForDecision(state, doubt) / 60, TRICKLE_PER_SECOND) * 2 ** Math.min(minutes, 10)
+  return Math.min(most, perSecond / requestsPerSecond)
+}
+
+export function lookedFor(state: JudgeState, doubt: Doubt): number {
+  return doubt.since === null ? 0 : state.now - doubt.since + 1
+}
+
+/** What the fresh evidence says. */
+export function secondLook(state: JudgeState, doubt: Doubt): 'guilty' | 'cleared' | 'undecided' | 'open' {
+  const guilty = Math.log(1 / thresholdsOf(state.policy).confirm)
+  if (confirmEvidence(doubt) >= guilty) return 'guilty'
+  takeIn(state, doubt)
+  const seconds = lookedFor(state, doubt)
+  if (seconds >= SHORTEST_LOOK_SECONDS && isCleared(state, doubt)) return 'cleared'
+  return seconds >= UNDECIDED_AFTER_SECONDS ? 'undecided' : 'open'
+}
+
+/** ln of the strongest fresh evidence against the new release. */
+export function confirmEvidence(doubt: Doubt): number {
+  const errors = doubt.robust === null ? 0 : robustEvidence(doubt.robust)
+  const level = doubt.level === null ? 0 : levelEvidence(doubt.level)
+  const latency = doubt.latency === null ? 0 : latencyEvidence(doubt.latency)
+  return Math.max(errors, level, latency)
+}
+
+/** Σ[Y ln(p_b/q_x) + (N−Y) ln((1−p_b)/(1−q_x))]: is it as good as the old release, or half as bad as suspected? */
+function takeIn(state: JudgeState, doubt: Doubt): void {
+  const requests = doubt.requests - doubt.counted.requests
+  const bad = doubt.bad - doubt.counted.bad
+  if (requests === 0 && bad === 0) return
+  const suspected = Math.max(doubt.suspectedRate / 2, 1.5 * state.learned.old.rate)
+  const good = Math.min(rateNow(state), suspected / 1.2)
+  doubt.cleared += bad * Math.log(good / suspected) + (requests - bad) * Math.log((1 - good) / (1 - suspected))
+  doubt.counted = { requests: doubt.requests, bad: doubt.bad }
+}
+
+function isCleared(state: JudgeState, doubt: Doubt): boolean {
+  if (doubt.cause === 'probes') {
+    const rounds = Object.values(state.probes.clean)
+    return rounds.length > 0 && rounds.every((clean) => clean >= 6)
+  }
+  if (doubt.latency !== null) return lookedFor(state, doubt) >= 60 && latencyEvidence(doubt.latency) <= 0
+  return doubt.cleared >= LOG_20 || doubt.shared >= LOG_20
+}
+
+/**
+ * When the old release fails more than it used to *right now*, the alarm may be a common incident that outlasts the look: then
+ * the labels of its failures tell, r = 1 against r = ρ. Adds failures of one arrival second and weight.
+ */
+export function bookShared(state: JudgeState, second: number, badNew: number, badAll: number, weight: number): void {
+  const { doubt } = state
+  if (badAll === 0 || doubt === null || doubt.since === null || doubt.route !== undefined || second < doubt.since)
+    return
+  const now = rateNow(state)
+  if (now <= 1.5 * state.learned.old.rate) return
+  doubt.shared -= labelBet(badNew, badAll, weight, Math.max(doubt.suspectedRate / (2 * now), 2))
+}
+
+/** Back to normal: the alarm's evidence is spent, and the old release's present rate is learned. */
+export function clearDoubt(state: JudgeState): void {
+  const now = Math.floor(state.now)
+  relearn(state)
+  const fresh = startTests(state.policy, now, state.learned.phi, state.robust.cellSeconds)
+  state.fast = startFastTest(now)
+  state.absolute.alarm = fresh.absolute.alarm
+  if (state.doubt?.cause === 'latency') state.latency = fresh.latency
+  if (state.doubt?.route !== undefined) state.routes = startRouteWatch()
+  if (state.doubt?.cause === 'probes') state.probes = startProbeWatch()
+  state.doubt = null
+  state.suspects = {}
+  state.phase = 'open'
+}
+
+/** p̂ and c from the old release's last 120 s; neither is ever lowered. */
+export function relearn(state: JudgeState): void {
+  const { requestsOld, badOld } = recent(state.seconds, Math.floor(state.now), 120)
+  const old = relearnOldRate(state.learned.old, badOld, requestsOld)
+  state.learned.old = old
+  state.learned.bets = levelBets(old, state.policy.metrics.errorTolerance)
+}
