@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import type { Selectable } from 'kysely'
+import type { TrafficSplit } from '../edge/edge.ts'
+import type { Database, Tables } from './database.ts'
+
+export type EnvironmentRow = Selectable<Tables['environments']>
+
+/** `social.production`: project and name, split at the last point. */
+export function environmentKey(project: string, name: string): string {
+  return `${project}.${name}`
+}
+
+/** Creates the environment the first time it is named. */
+export async function ensureEnvironment(database: Database, key: string): Promise<EnvironmentRow> {
+  const point = key.lastIndexOf('.')
+  await database
+    .insertInto('environments')
+    .values({
+      key,
+      project: key.slice(0, point),
+      name: key.slice(point + 1),
+      preview_key: randomBytes(18).toString('base64url'),
+    })
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .execute()
+  return getEnvironment(database, key)
+}
+
+export function getEnvironment(database: Database, key: string): Promise<EnvironmentRow> {
+  return database.selectFrom('environments').selectAll().where('key', '=', key).executeTakeFirstOrThrow()
+}
+
+export function findEnvironment(database: Database, key: string): Promise<EnvironmentRow | undefined> {
+  return database.selectFrom('environments').selectAll().where('key', '=', key).executeTakeFirst()
+}
+
+export function listEnvironments(database: Database): Promise<EnvironmentRow[]> {
+  return database.selectFrom('environments').selectAll().orderBy('key').execute()
+}
+
+/** Remembers the split that was ordered, under the lease that ordered it. */
+export async function rememberSplit(database: Database, key: string, split: TrafficSplit): Promise<void> {
+  await database
+    .updateTable('environments')
+    .set({ split: JSON.stringify(split) })
+    .where('key', '=', key)
+    .execute()
+}
+
+export async function rememberServing(
+  database: Database,
+  key: string,
+  serving: { readonly release: string; readonly warmRelease: string | null },
+): Promise<void> {
+  await database
+    .updateTable('environments')
+    .set({ release: serving.release, warm_release: serving.warmRelease })
+    .where('key', '=', key)
+    .execute()
+}
+
+export async function rememberHold(database: Database, key: string, hold: string): Promise<void> {
+  await database.updateTable('environments').set({ hold }).where('key', '=', key).execute()
+}
+
+/** The port that was chosen once stays: people have bookmarked it. */
+export async function rememberHttpPort(database: Database, key: string, port: number): Promise<number> {
+  const row = await database
+    .updateTable('environments')
+    .set((eb) => ({ http_port: eb.fn.coalesce('http_port', eb.val(port)) }))
+    .where('key', '=', key)
+    .returning('http_port')
+    .executeTakeFirstOrThrow()
+  return row.http_port ?? port
+}

@@ -1,0 +1,55 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import type { Database } from './database.ts'
+
+export interface StoredJudgement {
+  readonly state: object
+  readonly cursor: string | null
+  readonly startedAt: Date
+}
+
+export async function findJudgeState(
+  database: Database,
+  deployment: string,
+  phase: string,
+): Promise<StoredJudgement | undefined> {
+  const row = await database
+    .selectFrom('judge_states')
+    .selectAll()
+    .where('deployment', '=', deployment)
+    .where('phase', '=', phase)
+    .executeTakeFirst()
+  return row && { state: row.state, cursor: row.cursor, startedAt: row.started_at }
+}
+
+export async function putJudgeState(
+  database: Database,
+  deployment: string,
+  phase: string,
+  judgement: StoredJudgement,
+): Promise<void> {
+  const values = { state: JSON.stringify(judgement.state), cursor: judgement.cursor, updated_at: new Date() }
+  await database
+    .insertInto('judge_states')
+    .values({ deployment, phase, started_at: judgement.startedAt, ...values })
+    .onConflict((conflict) => conflict.columns(['deployment', 'phase']).doUpdateSet(values))
+    .execute()
+}
+
+export async function putEvidence(database: Database, deployment: string, kind: string, data: unknown): Promise<void> {
+  const packed = gzipSync(JSON.stringify(data))
+  await database
+    .insertInto('evidence')
+    .values({ deployment, kind, data: packed })
+    .onConflict((conflict) => conflict.columns(['deployment', 'kind']).doUpdateSet({ data: packed }))
+    .execute()
+}
+
+export async function findEvidence(database: Database, deployment: string, kind: string): Promise<unknown> {
+  const row = await database
+    .selectFrom('evidence')
+    .select('data')
+    .where('deployment', '=', deployment)
+    .where('kind', '=', kind)
+    .executeTakeFirst()
+  return row === undefined ? undefined : JSON.parse(gunzipSync(row.data).toString())
+}

@@ -1,0 +1,33 @@
+import type { Database } from './database.ts'
+
+/** Everything a running deployment can be told. A message stays: a restarted workflow reads it again. */
+export const messageKinds = ['cancel', 'roll-back', 'supersede', 'replace', 'end-bake', 'answer'] as const
+export type MessageKind = (typeof messageKinds)[number]
+
+export interface Message {
+  readonly id: number
+  readonly kind: MessageKind
+  readonly by: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export async function insertMessage(
+  database: Database,
+  deployment: string,
+  message: Omit<Message, 'id'>,
+): Promise<void> {
+  await database
+    .insertInto('deployment_messages')
+    .values({ deployment, kind: message.kind, sent_by: message.by, data: JSON.stringify(message.data) })
+    .execute()
+}
+
+export async function listMessages(database: Database, deployment: string): Promise<Message[]> {
+  const rows = await database
+    .selectFrom('deployment_messages')
+    .selectAll()
+    .where('deployment', '=', deployment)
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => ({ id: Number(row.id), kind: row.kind as MessageKind, by: row.sent_by, data: row.data }))
+}

@@ -1,0 +1,76 @@
+import { type Selectable, sql } from 'kysely'
+import type { ReleaseState } from '../engine/engine.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import type { Database, Tables } from './database.ts'
+
+export type ReleaseRow = Selectable<Tables['releases']>
+
+/** Writes the record of a deployment once; a second call returns the first one's. */
+export async function writeRelease(
+  database: Database,
+  deployment: string,
+  record: Omit<ReleaseRecord, 'id'>,
+): Promise<ReleaseRecord> {
+  const existing = await database
+    .selectFrom('releases')
+    .select('record')
+    .where('deployment', '=', deployment)
+    .executeTakeFirst()
+  if (existing !== undefined) return existing.record
+  const { rows } = await sql<{ id: string }>`select 'r' || nextval('release_number') as id`.execute(database)
+  const id = rows[0]?.id ?? ''
+  const complete: ReleaseRecord = { ...record, id }
+  await database
+    .insertInto('releases')
+    .values({ id, environment: record.environment, deployment, record: JSON.stringify(complete), state: 'prepared' })
+    .execute()
+  return complete
+}
+
+export function findRelease(database: Database, id: string): Promise<ReleaseRow | undefined> {
+  return database.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export function getRelease(database: Database, id: string): Promise<ReleaseRow> {
+  return database.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+export function listReleases(
+  database: Database,
+  query: { readonly environment?: string; readonly before?: number; readonly limit: number },
+): Promise<ReleaseRow[]> {
+  let select = database.selectFrom('releases').selectAll()
+  if (query.environment !== undefined) select = select.where('environment', '=', query.environment)
+  if (query.before !== undefined) select = select.where(releaseNumber, '<', query.before)
+  return select.orderBy(releaseNumber, 'desc').limit(query.limit).execute()
+}
+
+const releaseNumber = sql<number>`substr(releases.id, 2)::bigint`
+
+export async function setReleaseState(
+  database: Database,
+  id: string,
+  state: ReleaseState,
+  holdReason: string | null = null,
+): Promise<void> {
+  await database.updateTable('releases').set({ state, hold_reason: holdReason }).where('id', '=', id).execute()
+}
+
+/** Newest release of the environment that once served, is no longer serving and is not on hold. */
+export function findReleaseToReturnTo(
+  database: Database,
+  environment: string,
+  serving: string,
+): Promise<ReleaseRow | undefined> {
+  return database
+    .selectFrom('releases')
+    .selectAll('releases')
+    .innerJoin('deployments', 'deployments.id', 'releases.deployment')
+    .where('releases.environment', '=', environment)
+    .where('releases.id', '<>', serving)
+    .where('releases.state', 'in', ['warm', 'kept', 'serving'])
+    .where('deployments.serving_at', 'is not', null)
+    .orderBy('deployments.serving_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
