@@ -1,5 +1,12 @@
 import { spread } from '../stats.ts'
-import type { ClientStats, Failure, ReleaseStats, TrafficStats, Window } from './traffic.ts'
+import {
+  type ClientStats,
+  type Failure,
+  NO_RELEASE,
+  type ReleaseStats,
+  type TrafficStats,
+  type Window,
+} from './traffic.ts'
 
 export interface Answer {
   readonly client: string
@@ -33,8 +40,6 @@ interface Success {
 interface Failed extends Success {
   readonly detail: Failure | null
 }
-
-const NO_RELEASE = 'unknown'
 
 /** Counts what happened; figures are made when somebody asks. */
 export class Recorder {

@@ -110,6 +110,9 @@ export interface ClientStats {
   readonly longestGap: { readonly ms: number; readonly at: number }
 }
 
+/** Name in `releases` for answers that name none, such as files served by the edge, and for no answer at all. */
+export const NO_RELEASE = 'none'
+
 export interface ReleaseStats {
   readonly requests: number
   readonly failed: number
