@@ -46,11 +46,14 @@ export function told(event: Document): string | null {
   const data = (typeof event['data'] === 'object' && event['data'] !== null ? event['data'] : event) as Document
   switch (event['type']) {
     case 'deployment.state':
-      return `→ ${String(data['state'])}`
+    case 'deployment.finished':
+      return data['serving'] === true ? 'all traffic is on it' : `→ ${String(data['state'])}`
+    case 'deployment.step':
+      return data['state'] === 'done' ? `${String(data['name'])}${textOf(data['detail'])}` : null
     case 'deployment.weight':
-      return `traffic on the new release: ${percent(data['weight'])}${textOf(data['reason'])}`
+      return `traffic on it: ${percent(data['weight'])}${textOf(data['why'])}`
     case 'deployment.judge':
-      return `judge: ${String(data['action'])}${textOf(data['text'] ?? data['summary'])}`
+      return `judge: ${String(data['action'])}${textOf(data['reason'])}`
     default:
       return null
   }
