@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SluiceError } from '../../model/error.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
@@ -50,6 +50,8 @@ class ProcessRuntime implements Runtime {
   readonly #systemd = existsSync('/run/systemd/system')
   readonly #listeners = new Set<(id: string) => void>()
   readonly #starting = new Map<string, Promise<RunState>>()
+  /** Where a run was found last: saves a search, and is looked at again each time. */
+  readonly #known = new Map<string, RunDirectory>()
   #shim: Promise<string> | undefined
 
   constructor(options: ProcessRuntimeOptions) {
@@ -185,8 +187,13 @@ class ProcessRuntime implements Runtime {
   }
 
   #find(id: string): RunDirectory | null {
-    const found = findRunDirectories(this.#options.directory).find((each) => each.root.endsWith(`/${id}`))
-    return found === undefined || isRemoved(found) ? null : found
+    const isHere = (directory: RunDirectory) => existsSync(directory.spec) && !isRemoved(directory)
+    const known = this.#known.get(id)
+    if (known !== undefined && isHere(known)) return known
+    this.#known.delete(id)
+    const found = findRunDirectories(this.#options.directory).find((each) => basename(each.root) === id && isHere(each))
+    if (found !== undefined) this.#known.set(id, found)
+    return found ?? null
   }
 
   /** The shell reads its script while it runs: each version of the shim is a file of its own that never changes. */

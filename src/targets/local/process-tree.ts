@@ -33,6 +33,16 @@ export function signalRun(run: string, leader: ProcessIdentity | null, signal: N
   return pids
 }
 
+/** Everything that belongs to the same run as this process; null where the process table cannot be read. */
+export function relativesOf(pid: number): readonly number[] | null {
+  if (process.platform !== 'linux') return null
+  const group = groupOf(pid)
+  const run = markOf(pid)
+  return liveProcesses()
+    .filter((each) => each.group === group || (run !== null && carriesMark(each.pid, run)))
+    .map((each) => each.pid)
+}
+
 /** The process with this pid, if it is marked as part of the run. */
 export function identityByMarker(pid: number, run: string): ProcessIdentity | null {
   const identity = identityOf(pid)
@@ -41,12 +51,18 @@ export function identityByMarker(pid: number, run: string): ProcessIdentity | nu
 }
 
 function carriesMark(pid: number, run: string): boolean {
+  return markOf(pid) === run
+}
+
+function markOf(pid: number): string | null {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(
-      `\0${RUN_MARKER}=${Buffer.from(run).toString('latin1')}\0`,
-    )
+    const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'utf8')}`
+    const from = environment.indexOf(`\0${RUN_MARKER}=`)
+    if (from < 0) return null
+    const start = from + RUN_MARKER.length + 2
+    return environment.slice(start, environment.indexOf('\0', start))
   } catch {
-    return false
+    return null
   }
 }
 

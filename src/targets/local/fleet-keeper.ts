@@ -1,0 +1,157 @@
+import { isSluiceError, SluiceError } from '../../model/error.ts'
+import type { InstanceState } from '../../model/instance.ts'
+import { type Clock, sleep } from '../../support/clock.ts'
+import type { Log } from '../../support/log.ts'
+import type { EnvironmentStore } from './environment-store.ts'
+import type { InstanceLauncher } from './instance-launcher.ts'
+import type { InstanceChange } from './local-context.ts'
+import type { Mutex } from './mutex.ts'
+import type { RunState, Runtime } from './runtime.ts'
+import { type RestartPolicy, Supervisor, type SupervisorChange } from './supervisor.ts'
+import type { Traffic } from './traffic.ts'
+
+const TIDY_MS = 1000
+const RETRY_MS = 1000
+
+const stateAfter: Readonly<Record<SupervisorChange['kind'], InstanceState>> = {
+  exited: 'exited',
+  restarting: 'starting',
+  restarted: 'ready',
+  'restart-failed': 'unready',
+  'crash-loop': 'crash-loop',
+}
+
+/** Keeps all desired instances of all environments running, and the edge told of where they are. */
+export class FleetKeeper {
+  readonly #runtime: Runtime
+  readonly #store: EnvironmentStore
+  readonly #traffic: Traffic
+  readonly #launcher: InstanceLauncher
+  readonly #fleets: Mutex
+  readonly #log: Log
+  readonly #onChange: (change: InstanceChange) => void
+  readonly #supervisor: Supervisor
+  readonly #closed = new AbortController()
+  #tidying: NodeJS.Timeout | undefined
+
+  constructor(options: {
+    readonly runtime: Runtime
+    readonly store: EnvironmentStore
+    readonly traffic: Traffic
+    readonly launcher: InstanceLauncher
+    readonly fleets: Mutex
+    readonly clock: Clock
+    readonly log: Log
+    readonly onChange: (change: InstanceChange) => void
+    readonly restarts: Partial<RestartPolicy>
+  }) {
+    this.#runtime = options.runtime
+    this.#store = options.store
+    this.#traffic = options.traffic
+    this.#launcher = options.launcher
+    this.#fleets = options.fleets
+    this.#log = options.log
+    this.#onChange = options.onChange
+    this.#supervisor = new Supervisor({
+      desired: () => this.#store.environments.flatMap(({ releases }) => releases.flatMap(({ desired }) => desired)),
+      inspect: (id) => this.#runtime.inspect(id),
+      onExit: (listener) => this.#runtime.onExit(listener),
+      relaunch: (run, signal) => this.#relaunch(run, signal),
+      onChange: (change) => this.#report(change),
+      clock: options.clock,
+      policy: options.restarts,
+    })
+  }
+
+  /** Tells the edge of what runs now, as it may have changed while nobody watched, and begins to supervise. */
+  start(): void {
+    for (const { environment } of this.#store.environments) void this.#reconcile(environment)
+    this.#supervisor.start()
+    this.#tidying = setInterval(() => void this.#tidy(), TIDY_MS)
+    this.#tidying.unref()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#tidying)
+    this.#closed.abort()
+    await this.#supervisor.close()
+  }
+
+  isCrashLooping(id: string): boolean {
+    return this.#supervisor.isCrashLooping(id)
+  }
+
+  /** Under the same id, on a fresh port: a stranger may have taken the old one. */
+  async #relaunch(run: RunState, signal: AbortSignal): Promise<void> {
+    const release = this.#store.release(run.environment, run.release)?.record
+    const service = release?.services.find(({ name }) => name === run.service)
+    if (release === undefined || service === undefined) return
+    const order = { release, service, index: run.index, id: run.id, signal }
+    const started = await this.#fleets.run(run.release, async () => {
+      // Meanwhile somebody else may have started or removed it.
+      const now = await this.#runtime.inspect(run.id)
+      return now === null || now.alive ? null : this.#launcher.start(order)
+    })
+    if (started === null) return
+    try {
+      const readiness = await this.#launcher.waitUntilReady(order, started)
+      if (readiness === 'taken') throw await this.#giveUpPort(started)
+    } finally {
+      // Also when it is not ready yet: the edge goes on checking it.
+      if (!signal.aborted) await this.#traffic.apply(run.environment)
+    }
+  }
+
+  /** Ends the process, so that the next attempt gets another port. */
+  async #giveUpPort(run: RunState): Promise<SluiceError> {
+    const now = await this.#runtime.inspect(run.id)
+    if (now?.alive) process.kill(now.pid, 'SIGKILL')
+    return new SluiceError('NO_PORT', `port ${run.port} was taken by another program in the meantime`)
+  }
+
+  #report(change: SupervisorChange): void {
+    const { run, kind, error } = change
+    const reason = error instanceof Error ? error.message : 'unknown'
+    const detail = describe(change, reason)
+    if (kind === 'exited' || kind === 'restart-failed' || kind === 'crash-loop') this.#log.warn(`${run.id}: ${detail}`)
+    // The edge learns at once that it is gone, instead of by failing requests.
+    if (kind === 'exited') void this.#traffic.apply(run.environment).catch(() => {})
+    const { environment, release, service, id: instance } = run
+    this.#onChange({ environment, release, service, instance, state: stateAfter[kind], detail })
+  }
+
+  /** The edge may not be there yet when we start. */
+  async #reconcile(environment: string): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        return await this.#traffic.apply(environment, { signal: this.#closed.signal })
+      } catch (error) {
+        if (this.#closed.signal.aborted) return
+        this.#log.warn(`the edge did not take the routes of ${environment}: ${String(error)}`)
+        if (isSluiceError(error) && error.code === 'FENCED') return
+        await sleep(RETRY_MS, this.#closed.signal).catch(() => {})
+      }
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    await this.#runtime.tidy().catch((error: unknown) => this.#log.warn(`logs could not be rotated: ${String(error)}`))
+  }
+}
+
+function describe({ run, kind, crashes }: SupervisorChange, reason: string): string {
+  switch (kind) {
+    case 'exited':
+      return run.exit?.code === null || run.exit === undefined ? 'was killed' : `exited with code ${run.exit.code}`
+    case 'restarting':
+      return 'is started again'
+    case 'restarted':
+      return 'is ready again'
+    case 'restart-failed':
+      return `could not be started again: ${reason}`
+    case 'crash-loop':
+      return `crashed ${crashes} times in a row`
+    default:
+      return kind satisfies never
+  }
+}

@@ -1,0 +1,39 @@
+import type { Edge } from '../../edge/edge.ts'
+import type { InstanceState } from '../../model/instance.ts'
+import type { ReleaseRecord } from '../../model/release.ts'
+import type { Clock } from '../../support/clock.ts'
+import type { Home } from '../../support/home.ts'
+import type { Log } from '../../support/log.ts'
+import type { Ports } from './ports.ts'
+import type { Runtime } from './runtime.ts'
+import type { RestartPolicy } from './supervisor.ts'
+
+export interface LocalTargetOptions {
+  readonly edge: Edge
+  readonly runtime: Runtime
+  readonly home: Pick<Home, 'instances'>
+  /** Absolute folder with the files of the release's artifact. */
+  readonly files: (release: ReleaseRecord) => Promise<string>
+  /** Secrets and DATABASE_URL, asked for at each start and never kept. */
+  readonly environmentOf: (release: ReleaseRecord, service: string) => Promise<Readonly<Record<string, string>>>
+  /** What instances inherit, PATH above all; default: a PATH with our own Node. */
+  readonly inherited?: Readonly<Record<string, string>>
+  /** Key for `x-sluice-release`; default: a random one per environment, kept on disk. */
+  readonly previewKeyOf?: (environment: string) => Promise<string>
+  readonly ports?: Ports
+  readonly clock?: Clock
+  readonly log?: Log
+  readonly onChange?: (change: InstanceChange) => void
+  readonly restarts?: Partial<RestartPolicy>
+}
+
+/** Something happened to an instance by itself: it ended, was restarted, or keeps crashing. */
+export interface InstanceChange {
+  readonly environment: string
+  readonly release: string
+  readonly service: string
+  readonly instance: string
+  readonly state: InstanceState
+  /** One sentence. */
+  readonly detail: string
+}

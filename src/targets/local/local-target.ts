@@ -1,0 +1,181 @@
+import type { TrafficSplit } from '../../edge/edge.ts'
+import { SluiceError } from '../../model/error.ts'
+import type { Fleet } from '../../model/instance.ts'
+import type { ReleaseRecord } from '../../model/release.ts'
+import { systemClock } from '../../support/clock.ts'
+import { deadline } from '../../support/deadline.ts'
+import { silentLog } from '../../support/log.ts'
+import { userEnvironment } from '../../support/user-environment.ts'
+import type { LogQuery, MutationOptions, Retired, SampleStreamQuery, Target, TargetCapabilities } from '../target.ts'
+import { inspectEnvironment } from './environment-inspector.ts'
+import { EnvironmentStore } from './environment-store.ts'
+import { FleetKeeper } from './fleet-keeper.ts'
+import { FleetRetirer } from './fleet-retirer.ts'
+import { type Counts, FleetScaler, type ScaleOptions } from './fleet-scaler.ts'
+import { InstanceLauncher } from './instance-launcher.ts'
+import type { LocalTargetOptions } from './local-context.ts'
+import { Mutex } from './mutex.ts'
+import { freePorts } from './ports.ts'
+import { admitRelease } from './release-admission.ts'
+import { targetLogs } from './target-logs.ts'
+import { targetSamples } from './target-samples.ts'
+import { shareOf, Traffic } from './traffic.ts'
+
+export type LocalTarget = Target & {
+  /** Resolves when what ran before was found again and is supervised; every other call waits for it as well. */
+  readonly ready: Promise<void>
+  /** Ends the supervision. Instances and edge go on. */
+  close(): Promise<void>
+}
+
+/** Everything that works together behind the target; made once its records were read. */
+interface Parts {
+  readonly store: EnvironmentStore
+  readonly traffic: Traffic
+  readonly launcher: InstanceLauncher
+  readonly scaler: FleetScaler
+  readonly retirer: FleetRetirer
+  readonly keeper: FleetKeeper
+}
+
+/** One machine: instances are processes, traffic is moved by the edge. */
+export function localTarget(options: LocalTargetOptions): LocalTarget {
+  const { edge, runtime } = options
+  const log = options.log ?? silentLog
+  /** Per release: one of scale, retire and restart at a time. */
+  const fleets = new Mutex()
+  const opening = openParts(options, fleets)
+  const ready = opening.then(() => {})
+  ready.catch(() => {}) // each call reports it; nobody has to ask for `ready`
+
+  const inspect = async (environment: string) => {
+    const { store, keeper, retirer } = await opening
+    const isCrashLooping = (id: string) => keeper.isCrashLooping(id)
+    return inspectEnvironment(environment, { edge, runtime, store, isCrashLooping, isStopping: retirer.isStopping })
+  }
+
+  return {
+    capabilities: capabilitiesOn(edge.capabilities),
+    ready,
+    inspect,
+
+    async scale(release: ReleaseRecord, counts: Counts, scaleOptions: ScaleOptions): Promise<Fleet> {
+      const parts = await opening
+      await acceptFence(parts.store, release.environment, scaleOptions.fence)
+      await fleets.run(release.id, async () => {
+        scaleOptions.signal.throwIfAborted()
+        await admitRelease(release, { ...parts, ...options, signal: scaleOptions.signal })
+        await parts.scaler.scale(release, counts, scaleOptions)
+      })
+      const { environment, id } = release
+      const found = (await inspect(environment)).fleets.find((fleet) => fleet.release === id)
+      return found ?? { environment, release: id, instances: [] }
+    },
+
+    async shift(environment: string, split: TrafficSplit, shiftOptions: MutationOptions): Promise<void> {
+      const { store, traffic } = await opening
+      await acceptFence(store, environment, shiftOptions.fence)
+      const { signal, done } = deadline(`moving the traffic of ${environment}`, shiftOptions)
+      try {
+        await assertReachable(environment, split, { store, traffic })
+        await traffic.apply(environment, { split, signal })
+      } finally {
+        done()
+      }
+    },
+
+    async retire(environment: string, release: string, retireOptions: MutationOptions): Promise<Retired> {
+      const { store, retirer } = await opening
+      await acceptFence(store, environment, retireOptions.fence)
+      return fleets.run(release, () => retirer.retire(environment, release, retireOptions))
+    },
+
+    samples: (environment: string, query: SampleStreamQuery) => targetSamples(edge, environment, query, log),
+    logs: (query: LogQuery) => targetLogs(runtime, query),
+
+    async close() {
+      const parts = await opening.catch(() => null)
+      await parts?.keeper.close()
+    },
+  }
+}
+
+async function openParts(options: LocalTargetOptions, fleets: Mutex): Promise<Parts> {
+  const { edge, runtime, home, environmentOf } = options
+  const { clock = systemClock, log = silentLog, ports = freePorts() } = options
+  const { inherited = userEnvironment({}, process.execPath) } = options
+  const store = await EnvironmentStore.open(home.instances)
+  const traffic = new Traffic({ edge, runtime, store })
+  const launcher = new InstanceLauncher({ runtime, store, ports, clock, environmentOf, inherited })
+  const scaler = new FleetScaler({ runtime, store, traffic, launcher, clock })
+  const retirer = new FleetRetirer({ runtime, store, traffic })
+  const { onChange = () => {}, restarts = {} } = options
+  const keeper = new FleetKeeper({ runtime, store, traffic, launcher, fleets, clock, log, onChange, restarts })
+  keeper.start()
+  return { store, traffic, launcher, scaler, retirer, keeper }
+}
+
+function capabilitiesOn(edge: {
+  readonly sampleSeconds: number
+  readonly reactionMs: number
+  readonly perInstance: boolean
+}): TargetCapabilities {
+  return {
+    name: 'local',
+    weights: 'any',
+    canLower: true,
+    assignment: 'visitor',
+    perInstance: edge.perInstance,
+    sampleSeconds: edge.sampleSeconds,
+    reactionSeconds: edge.reactionMs / 1000,
+    warmStandby: true,
+    ownsShift: false,
+  }
+}
+
+/** A newer lease has been seen here: an older one must not touch anything any more. */
+async function acceptFence(store: EnvironmentStore, environment: string, fence: number): Promise<void> {
+  const known = store.get(environment)?.fence ?? 0
+  if (fence < known) {
+    throw new SluiceError(
+      'FENCED',
+      `${environment} was taken over under fence ${known}; fence ${fence} comes too late`,
+      {
+        hint: 'a newer deployment has taken over',
+        details: { fence: known },
+      },
+    )
+  }
+  if (fence > known) await store.update(environment, (stored) => ({ ...stored, fence }))
+}
+
+/**
+ * No more traffic for a release that has no healthy instance of some service. Less is always allowed, or a broken
+ * release could not be left.
+ */
+async function assertReachable(
+  environment: string,
+  split: TrafficSplit,
+  sources: { readonly store: EnvironmentStore; readonly traffic: Traffic },
+): Promise<void> {
+  const seen = await sources.traffic.seen(environment)
+  for (const release of [split.base, split.candidate]) {
+    if (release === null || shareOf(release, split) <= shareOf(release, seen?.split ?? null)) continue
+    const stored = sources.store.release(environment, release)
+    if (stored === null) throw new SluiceError('RELEASE_UNKNOWN', `${release} is not launched in ${environment}`)
+    for (const service of stored.record.services.filter(({ kind }) => kind === 'web')) {
+      const isReady = seen?.instances.some(
+        (each) => each.release === release && each.service === service.name && each.healthy && !each.draining,
+      )
+      if (isReady) continue
+      throw new SluiceError(
+        'NO_READY_INSTANCE',
+        `no instance of ${service.name} of ${release} is ready: its users would get errors`,
+        {
+          hint: `look at it with \`sluice logs ${service.name} --release ${release}\``,
+          details: { release, service: service.name },
+        },
+      )
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Edge } from '../../edge/edge.ts'
+import { sleep } from '../../support/clock.ts'
+import type { Log } from '../../support/log.ts'
+import type { SampleBatchOfTarget, SampleStreamQuery } from '../target.ts'
+
+const POLL_MS = 250
+const RETRY_MS = 1000
+
+/** Increments as the edge learns of them, for ever; an edge that is away is asked again. */
+export async function* targetSamples(
+  edge: Edge,
+  environment: string,
+  query: SampleStreamQuery,
+  log: Log,
+): AsyncIterable<SampleBatchOfTarget> {
+  const { signal } = query
+  let { after } = query
+  let isAway = false
+  while (!signal.aborted) {
+    try {
+      const batch = await edge.samples(
+        { environment, ...(after === undefined ? {} : { after }) },
+        { signal, deadlineMs: 5000 },
+      )
+      after = batch.cursor
+      isAway = false
+      if (batch.samples.length > 0) yield batch
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isAway) log.warn(`no samples of ${environment}: ${String(error)}`)
+      isAway = true
+    }
+    await sleep(isAway ? RETRY_MS : POLL_MS, signal).catch(() => {})
+  }
+}

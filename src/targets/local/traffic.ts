@@ -1,0 +1,153 @@
+import type { Edge, EdgeEnvironment, EdgeInstance, TrafficSplit } from '../../edge/edge.ts'
+import { SluiceError } from '../../model/error.ts'
+import { sleep } from '../../support/clock.ts'
+import type { EnvironmentStore } from './environment-store.ts'
+import { Mutex } from './mutex.ts'
+import { noTraffic, routeTable } from './route-table.ts'
+import type { RunState, Runtime } from './runtime.ts'
+
+const CALL_MS = 10_000
+
+/** What the edge is told about environments: always the whole table, one call after the other per environment. */
+export class Traffic {
+  readonly #edge: Edge
+  readonly #runtime: Runtime
+  readonly #store: EnvironmentStore
+  readonly #mutex = new Mutex()
+  /** Environments of which the edge's own split was taken over since we started. */
+  readonly #adopted = new Set<string>()
+  /** Not among the desired instances yet, but ready for requests. */
+  readonly #joining = new Set<string>()
+  /** Drained, and about to be stopped. */
+  readonly #leaving = new Set<string>()
+
+  constructor(options: { readonly edge: Edge; readonly runtime: Runtime; readonly store: EnvironmentStore }) {
+    this.#edge = options.edge
+    this.#runtime = options.runtime
+    this.#store = options.store
+  }
+
+  /** Makes the edge route what is stored and what runs now; with `split`, makes that the split. */
+  apply(
+    environment: string,
+    options: { readonly split?: TrafficSplit; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    return this.#mutex.run(environment, async () => {
+      const call = { deadlineMs: CALL_MS, ...(options.signal === undefined ? {} : { signal: options.signal }) }
+      await this.#adoptSplit(environment)
+      const stored = this.#store.get(environment)
+      if (stored === null || stored.releases.length === 0) return
+      const split = options.split ?? stored.split ?? noTraffic
+      const desired = new Set(stored.releases.flatMap((release) => release.desired))
+      const table = routeTable({
+        stored,
+        split,
+        runs: await this.#runtime.list(),
+        routed: ({ id, alive }) => alive && (desired.has(id) || this.#joining.has(id)) && !this.#leaving.has(id),
+      })
+      await this.#edge.apply(table, call)
+      await this.#store.update(environment, (now) => (now.split === split ? now : { ...now, split }))
+    })
+  }
+
+  /** Adds ready instances and resolves when the edge has seen each of them healthy itself. */
+  async join(environment: string, instances: readonly string[], options: JoinOptions): Promise<void> {
+    for (const id of instances) this.#joining.add(id)
+    try {
+      await this.apply(environment, { signal: options.signal })
+      await this.#waitUntilHealthy(environment, instances, options)
+    } catch (error) {
+      this.forget(instances)
+      throw error
+    }
+  }
+
+  /** Waits until nothing is in flight on them, then takes them off the table. Answers how many requests were cut. */
+  async leave(
+    environment: string,
+    release: string,
+    instances: readonly string[],
+    options: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<number> {
+    const known = (await this.seen(environment))?.instances.filter(({ id }) => instances.includes(id)) ?? []
+    const ids = known.map(({ id }) => id)
+    const { cut } =
+      ids.length === 0 ? { cut: 0 } : await this.#edge.drain({ environment, release, instances: ids }, options)
+    for (const id of instances) this.#leaving.add(id)
+    await this.apply(environment, { signal: options.signal })
+    return cut
+  }
+
+  /** Once they are desired or stopped, instances need no special mention any more. */
+  forget(instances: readonly string[]): void {
+    for (const id of instances) {
+      this.#joining.delete(id)
+      this.#leaving.delete(id)
+    }
+  }
+
+  /** What the edge itself says. Null: it knows nothing of this environment. */
+  async seen(environment: string): Promise<EdgeEnvironment | null> {
+    const { environments } = await this.#edge.inspect({ deadlineMs: CALL_MS })
+    return environments.find((each) => each.environment === environment) ?? null
+  }
+
+  /** We may have been killed between the edge's change and our record of it: the edge is right. */
+  async #adoptSplit(environment: string): Promise<void> {
+    if (this.#adopted.has(environment)) return
+    const seen = await this.seen(environment)
+    const stored = this.#store.get(environment)
+    this.#adopted.add(environment)
+    if (seen === null || stored === null) return
+    const known = new Set<string | null>([null, ...stored.releases.map(({ record }) => record.id)])
+    const usable = known.has(seen.split.base) && known.has(seen.split.candidate)
+    await this.#store.update(environment, (now) => ({
+      ...now,
+      fence: Math.max(now.fence, seen.fence),
+      split: usable ? seen.split : now.split,
+    }))
+  }
+
+  async #waitUntilHealthy(environment: string, instances: readonly string[], options: JoinOptions): Promise<void> {
+    let last: readonly EdgeInstance[] = []
+    for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 1.5, 50)) {
+      options.signal.throwIfAborted()
+      last = (await this.seen(environment))?.instances ?? []
+      const missing = instances.filter((id) => !last.some((each) => each.id === id && each.healthy))
+      if (missing.length === 0) return
+      for (const id of missing) await options.assertAlive(id)
+      if (options.isLate()) throw notSeenHealthy(missing, last)
+      await sleep(pauseMs, options.signal)
+    }
+  }
+}
+
+export interface JoinOptions {
+  readonly signal: AbortSignal
+  /** Throws when the instance ended. */
+  readonly assertAlive: (id: string) => Promise<void>
+  readonly isLate: () => boolean
+}
+
+/** Share of the traffic that leads to a release, 0..1. */
+export function shareOf(release: string, split: TrafficSplit | null): number {
+  if (split === null) return 0
+  const ofCandidate = split.candidate === release ? split.weight : 0
+  return split.base === release ? 1 - (split.candidate === null ? 0 : split.weight) + ofCandidate : ofCandidate
+}
+
+function notSeenHealthy(missing: readonly string[], seen: readonly EdgeInstance[]): SluiceError {
+  const detail = seen.find(({ id }) => id === missing[0])?.lastCheck?.detail ?? 'it was not checked yet'
+  return new SluiceError(
+    'INSTANCE_UNHEALTHY',
+    `${missing.join(', ')} answered us, but the edge finds it unhealthy: ${detail}`,
+    {
+      hint: "the health path must answer each time: see the instance's log",
+      details: { instance: missing[0], instances: missing, exitCode: null, logTail: [] },
+    },
+  )
+}
+
+export function aliveRuns(runs: readonly RunState[], environment: string, release: string): readonly RunState[] {
+  return runs.filter((run) => run.alive && run.environment === environment && run.release === release)
+}

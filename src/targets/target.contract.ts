@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { TrafficSplit } from '../edge/edge.ts'
+import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
+import { sleep } from '../support/clock.ts'
+import type { LogLine, MutationOptions, Target } from './target.ts'
+
+/** A target with nothing on it yet, and the means to look at it from outside. */
+export interface TargetUnderTest {
+  readonly target: Target
+  readonly environment: string
+  /**
+   * A release of the test application (`e2e/apps/app.mjs`) as service `web`, reached at `/`, with these switches as
+   * environment variables. Health path `/health`; ready within `readyMs`.
+   */
+  release(options: ReleaseOptions): ReleaseRecord
+  /** GET by the public route, as a new visitor. Status 0: no answer. */
+  get(path: string): Promise<{ readonly status: number; readonly text: string }>
+  /** Ends the instance without warning. */
+  kill(instance: string): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ReleaseOptions {
+  readonly id: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly readyMs?: number
+  /** Further services beside `web`, without routes. */
+  readonly more?: readonly Partial<ReleaseService>[]
+}
+
+export interface TargetContract {
+  readonly name: string
+  readonly create: () => Promise<TargetUnderTest>
+  /** Cases that the platform cannot satisfy, each with its reason. */
+  readonly skip?: readonly { readonly test: string; readonly reason: string }[]
+}
+
+/** What every target promises. Each case starts with a target of its own. */
+export function testTarget({ name, create, skip = [] }: TargetContract): void {
+  describe(`target ${name}`, () => {
+    let world: TargetUnderTest
+    let target: Target
+    let environment: string
+    beforeEach(async () => {
+      world = await create()
+      ;({ target, environment } = world)
+    })
+    afterEach(() => world.close())
+
+    const it = (sentence: string, run: () => Promise<void>) => {
+      const skipped = skip.find((each) => each.test === sentence)
+      if (skipped === undefined) test(sentence, run)
+      else test.skip(`${sentence} (${skipped.reason})`, run)
+    }
+    const serve = async (release: ReleaseRecord, count = 1) => {
+      await target.scale(release, { web: count }, options())
+      await target.shift(environment, only(release.id), options())
+    }
+
+    it('an environment that was never used has no fleets and no split', async () => {
+      expect(await target.inspect(environment)).toMatchObject({ environment, fleets: [], split: null, traffic: {} })
+    })
+
+    it('scale brings up the instances asked for, all of them ready', async () => {
+      const fleet = await target.scale(world.release({ id: 'r1' }), { web: 2 }, options())
+      expect(fleet).toMatchObject({ environment, release: 'r1' })
+      expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
+      expect(new Set(fleet.instances.map(({ id }) => id)).size).toBe(2)
+      expect((await target.inspect(environment)).fleets).toEqual([fleet])
+    })
+
+    it('scaling to what is there changes nothing', async () => {
+      const release = world.release({ id: 'r1' })
+      const before = await target.scale(release, { web: 2 }, options())
+      const after = await target.scale(release, { web: 2 }, options())
+      expect(after.instances.map(({ id, startedAt }) => [id, startedAt])).toEqual(
+        before.instances.map(({ id, startedAt }) => [id, startedAt]),
+      )
+    })
+
+    it('a fleet grows and shrinks, and the instances that stay are left alone', async () => {
+      const release = world.release({ id: 'r1' })
+      const [first] = (await target.scale(release, { web: 1 }, options())).instances
+      const grown = await target.scale(release, { web: 3 }, options())
+      expect(grown.instances).toHaveLength(3)
+      expect(grown.instances).toContainEqual(first)
+      const shrunk = await target.scale(release, { web: 1 }, options())
+      expect(shrunk.instances).toEqual([first])
+      expect((await target.scale(release, { web: 0 }, options())).instances).toEqual([])
+    })
+
+    it('a replaced instance gets a successor under another id, the others stay', async () => {
+      const release = world.release({ id: 'r1' })
+      const before = await target.scale(release, { web: 2 }, options())
+      const [gone, stays] = before.instances.map(({ id }) => id)
+      const after = await target.scale(release, { web: 2 }, { ...options(), replace: [gone ?? ''] })
+      const ids = after.instances.map(({ id }) => id)
+      expect(ids).toHaveLength(2)
+      expect(ids).toContain(stays)
+      expect(ids).not.toContain(gone)
+    })
+
+    it('users reach a release only after the shift, and the router is the witness', async () => {
+      const release = world.release({ id: 'r1' })
+      await target.scale(release, { web: 1 }, options())
+      expect((await target.inspect(environment)).traffic.r1?.requests ?? 0).toBe(0)
+      await target.shift(environment, only('r1'), options())
+      expect(await world.get('/')).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
+      const state = await target.inspect(environment)
+      expect(state.split).toMatchObject({ base: 'r1', candidate: null })
+      expect(state.urls.length).toBeGreaterThan(0)
+      expect(state.traffic.r1).toMatchObject({ healthyInstances: 1, inFlight: 0 })
+      expect(state.traffic.r1?.requests).toBeGreaterThan(0)
+      expect(state.traffic.r1?.lastRequestAt).not.toBeNull()
+    })
+
+    it('a split sends visitors to both releases, and the end of it all of them to one', async () => {
+      await serve(world.release({ id: 'r1' }))
+      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      await target.shift(environment, { base: 'r1', candidate: 'r2', weight: 0.5, salt: 'd2' }, options())
+      const seen = new Set<string>()
+      for (let visit = 0; visit < 200 && seen.size < 2; visit++) seen.add(releaseOf((await world.get('/')).text))
+      expect([...seen].toSorted()).toEqual(['r1', 'r2'])
+      await target.shift(environment, only('r2'), options())
+      for (let visit = 0; visit < 10; visit++) expect(releaseOf((await world.get('/')).text)).toBe('r2')
+    })
+
+    it('shift refuses to lead users to a release without a ready instance, and changes nothing', async () => {
+      await serve(world.release({ id: 'r1' }))
+      const r2 = world.release({ id: 'r2' })
+      await target.scale(r2, { web: 0 }, options())
+      const split = { base: 'r1', candidate: 'r2', weight: 0.1, salt: 'd2' }
+      await expect(target.shift(environment, split, options())).rejects.toMatchObject({ code: 'NO_READY_INSTANCE' })
+      expect((await target.inspect(environment)).split).toMatchObject({ base: 'r1', candidate: null })
+      expect(await world.get('/')).toMatchObject({ status: 200 })
+    })
+
+    it('mutations under an older fence are refused', async () => {
+      const release = world.release({ id: 'r1' })
+      await target.scale(release, { web: 1 }, options({ fence: 7 }))
+      const old = options({ fence: 6 })
+      await expect(target.scale(release, { web: 2 }, old)).rejects.toMatchObject({ code: 'FENCED' })
+      await expect(target.shift(environment, only('r1'), old)).rejects.toMatchObject({ code: 'FENCED' })
+      await expect(target.retire(environment, 'r1', old)).rejects.toMatchObject({ code: 'FENCED' })
+      expect((await target.inspect(environment)).fence).toBe(7)
+    })
+
+    it('a release that still gets traffic is not retired', async () => {
+      await serve(world.release({ id: 'r1' }))
+      await expect(target.retire(environment, 'r1', options())).rejects.toMatchObject({ code: 'STATE_CONFLICT' })
+      expect(await world.get('/')).toMatchObject({ status: 200 })
+    })
+
+    it('retire lets requests in flight finish, removes the fleet, and may be repeated', async () => {
+      await serve(world.release({ id: 'r1' }))
+      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      const slow = world.get('/slow?ms=700')
+      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.shift(environment, only('r2'), options())
+      const retired = await target.retire(environment, 'r1', options())
+      expect(retired).toMatchObject({ cut: 0 })
+      expect(retired.stopped).toHaveLength(1)
+      expect(await slow).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
+      expect((await target.inspect(environment)).fleets.map(({ release }) => release)).toEqual(['r2'])
+      expect(await target.retire(environment, 'r1', options())).toEqual({ stopped: [], cut: 0 })
+    })
+
+    const faults: readonly { what: string; env: Record<string, string>; code: string }[] = [
+      { what: 'never opens its port', env: { APP_NEVER_LISTEN: '1' }, code: 'INSTANCE_NOT_LISTENING' },
+      { what: 'opens another port', env: { APP_PORT: '0' }, code: 'INSTANCE_NOT_LISTENING' },
+      { what: 'answers its health path with 500', env: { APP_HEALTH_STATUS: '500' }, code: 'INSTANCE_UNHEALTHY' },
+      { what: 'never answers its health path', env: { APP_HEALTH_DELAY_MS: '60000' }, code: 'INSTANCE_NEVER_READY' },
+      {
+        what: 'crashes while it boots',
+        env: { APP_CRASH_AFTER_MS: '0', APP_EXIT_CODE: '3' },
+        code: 'INSTANCE_CRASHED',
+      },
+    ]
+    for (const { what, env, code } of faults) {
+      it(`a release that ${what} fails with its own error, its log and nothing left behind`, async () => {
+        await serve(world.release({ id: 'r1' }))
+        const failure = await target.scale(world.release({ id: 'r2', env, readyMs: 900 }), { web: 2 }, options()).then(
+          () => null,
+          (error: unknown) => error,
+        )
+        expect(failure).toMatchObject({
+          code,
+          hint: expect.any(String),
+          details: { logTail: expect.arrayContaining([expect.stringContaining('started, pid')]) },
+        })
+        const { fleets } = await target.inspect(environment)
+        expect(fleets.flatMap(({ instances }) => instances).map(({ release }) => release)).toEqual(['r1'])
+        expect(await world.get('/')).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
+      })
+    }
+
+    it('a scale that is aborted ends at once and leaves nothing behind', async () => {
+      const release = world.release({ id: 'r1', env: { APP_NEVER_LISTEN: '1' }, readyMs: 60_000 })
+      const cancelled = new AbortController()
+      const scaling = target.scale(release, { web: 2 }, options({ signal: cancelled.signal }))
+      scaling.catch(() => {})
+      await eventually(async () => (await target.inspect(environment)).fleets[0]?.instances.length === 2)
+      cancelled.abort(new Error('not any more'))
+      await expect(scaling).rejects.toThrow('not any more')
+      expect((await target.inspect(environment)).fleets).toEqual([])
+    })
+
+    it('a scale that cannot end by its deadline says so', async () => {
+      const release = world.release({ id: 'r1', env: { APP_NEVER_LISTEN: '1' }, readyMs: 60_000 })
+      const scaling = target.scale(release, { web: 1 }, options({ deadlineMs: 400 }))
+      await expect(scaling).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    })
+
+    it('an instance that is killed comes back by itself and gets traffic again', async () => {
+      const release = world.release({ id: 'r1' })
+      await serve(release, 2)
+      const [victim] = (await target.inspect(environment)).fleets[0]?.instances ?? []
+      await world.kill(victim?.id ?? '')
+      await eventually(async () => (await target.inspect(environment)).traffic.r1?.healthyInstances === 1)
+      await eventually(async () => (await target.inspect(environment)).traffic.r1?.healthyInstances === 2)
+      expect(await world.get('/')).toMatchObject({ status: 200 })
+    })
+
+    it('services of one release reach each other, and only each other', async () => {
+      const more = [{ name: 'api' }]
+      for (const id of ['r1', 'r2']) {
+        await target.scale(world.release({ id, more }), { web: 1, api: 1 }, options())
+      }
+      for (const id of ['r1', 'r2']) {
+        await target.shift(environment, only(id), options())
+        const { status, text } = await world.get('/call?service=api&path=/who')
+        expect(status).toBe(200)
+        const { caller, body } = JSON.parse(text) as { caller: { release: string }; body: string }
+        expect([caller.release, releaseOf(body)]).toEqual([id, id])
+      }
+    })
+
+    it('samples tell what was requested, from the cursor on', async () => {
+      await serve(world.release({ id: 'r1' }))
+      for (let visit = 0; visit < 5; visit++) await world.get('/')
+      const ended = new AbortController()
+      let requests = 0
+      for await (const batch of target.samples(environment, { signal: ended.signal })) {
+        requests += batch.samples.reduce((sum, sample) => sum + sample.requests, 0)
+        expect(batch.cursor).not.toBe('')
+        expect(batch.samples.every(({ release, service }) => release === 'r1' && service === 'web')).toBe(true)
+        if (requests >= 5) ended.abort()
+      }
+      expect(requests).toBeGreaterThanOrEqual(5)
+    })
+
+    it('logs come with their origin, and go on while they are followed', async () => {
+      await serve(world.release({ id: 'r1' }))
+      const ended = new AbortController()
+      const seen: LogLine[] = []
+      const query = { environment, service: 'web', release: 'r1', tail: 10, follow: true, signal: ended.signal }
+      const reading = (async () => {
+        for await (const line of target.logs(query)) seen.push(line)
+      })()
+      await eventually(() => seen.some(({ line }) => line.includes('listening on')))
+      await world.get('/log?line=hello-from-the-app')
+      await eventually(() => seen.some(({ line }) => line === 'hello-from-the-app'))
+      ended.abort()
+      await reading
+      expect(seen.every(({ service, release }) => service === 'web' && release === 'r1')).toBe(true)
+    })
+  })
+}
+
+export function options(given: Partial<MutationOptions> = {}): MutationOptions {
+  return { signal: new AbortController().signal, deadlineMs: 30_000, fence: 1, ...given }
+}
+
+export function only(release: string): TrafficSplit {
+  return { base: release, candidate: null, weight: 0, salt: '' }
+}
+
+function releaseOf(text: string): string {
+  return (JSON.parse(text) as { release: string }).release
+}
+
+async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 30_000
+  while (!(await check())) {
+    if (performance.now() > deadline) throw new Error(`never became true: ${check.toString()}`)
+    await sleep(20)
+  }
+}
