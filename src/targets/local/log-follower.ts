@@ -4,6 +4,7 @@ import { rotatedFile } from './log-rotation.ts'
 import { cutLine, MAX_LINE_CHARS } from './log-tail.ts'
 
 const CHUNK_BYTES = 256 * 1024
+const PATIENCE = 5
 
 /** Reads on where it stopped, also over a rotation, in bounded pieces. */
 export class LogFollower {
@@ -13,6 +14,8 @@ export class LogFollower {
   #offset = 0
   /** Inode of the newest rotated file: another one means that the log was rotated. */
   #rotated: number | null = null
+  /** Reads that found the log shorter than before, without a rotated file. */
+  #shrunk = 0
   #pending = ''
   #pendingLength = 0
 
@@ -38,7 +41,12 @@ export class LogFollower {
       this.#offset = 0
     }
     const size = (await stat(this.#log).catch(() => null))?.size ?? 0
-    if (size < this.#offset) this.#offset = 0
+    if (size < this.#offset) {
+      // In the middle of a rotation the old lines are about to appear in the rotated file.
+      if (++this.#shrunk < PATIENCE) return []
+      this.#offset = 0
+    }
+    this.#shrunk = 0
     return this.#readFrom(this.#log)
   }
 

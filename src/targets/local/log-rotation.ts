@@ -7,6 +7,8 @@ export interface LogLimits {
   readonly files: number
 }
 
+const CHUNK_BYTES = 256 * 1024
+
 export const defaultLogLimits: LogLimits = { bytes: 10 * 1024 * 1024, files: 5 }
 
 /** `log`, `log.1` (newest of the old ones), … */
@@ -16,13 +18,13 @@ export function rotatedFile(log: string, age: number): string {
 
 /**
  * Copy and truncate: the program keeps its descriptor (opened to append), so there is nothing to tell it. Of a log that
- * grew far beyond the limit only its end is kept. True when the log was rotated.
+ * grew beyond twice the limit before we saw it only the end is kept. True when the log was rotated.
  */
 export async function rotateLog(log: string, limits: LogLimits = defaultLogLimits): Promise<boolean> {
   const size = (await stat(log).catch(() => null))?.size ?? 0
   if (size <= limits.bytes) return false
   const copy = `${log}.copy`
-  await copyEnd(log, copy, limits.bytes)
+  await copyEnd(log, copy, 2 * limits.bytes)
   for (let age = limits.files - 1; age > 1; age--) {
     await rename(rotatedFile(log, age - 1), rotatedFile(log, age)).catch(ignoreMissing)
   }
@@ -37,10 +39,10 @@ async function copyEnd(from: string, to: string, bytes: number): Promise<void> {
   try {
     const target = await open(to, 'w')
     try {
-      const buffer = Buffer.allocUnsafe(256 * 1024)
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
       let position = Math.max(0, (await source.stat()).size - bytes)
       // Bounded: a program that writes faster than we copy must not keep us here.
-      const end = position + 2 * bytes
+      const end = position + bytes + CHUNK_BYTES
       while (position < end) {
         const { bytesRead } = await source.read(buffer, 0, buffer.length, position)
         if (bytesRead === 0) break

@@ -62,8 +62,8 @@ async function waitForPort(options: ReadinessOptions, ended: AbortController): P
       timeoutMs: shortened ? Math.max(1, leftMs) : timeoutMs,
       signal: either(signal, ended),
     })
-    // No answer to a probe that we cut short says nothing new.
-    if (last === null || !shortened || seen.kind !== 'silent') last = seen
+    // A bad status says more than no answer to a probe that we cut short.
+    if (!(shortened && seen.kind === 'silent' && last?.kind === 'status')) last = seen
     passed = seen.kind === 'ok' ? passed + 1 : 0
     if (passed >= passes) return (await isOurs(options)) ? 'ready' : 'taken'
     const waitedMs = clock.monotonicMs() - begun

@@ -1,0 +1,360 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { EdgeInstance, RouteTable } from '../../edge/edge.ts'
+import { only, options } from '../target.contract.ts'
+import { appFolder, eventually, isListening, isProcessAlive } from './fixture.ts'
+import type { InstanceChange } from './local-context.ts'
+import { environment, type LocalWorld, localWorld } from './local-world.ts'
+import { PlainEdge } from './plain-edge.ts'
+import { freePorts } from './ports.ts'
+
+let world: LocalWorld
+const changes: InstanceChange[] = []
+beforeEach(async () => {
+  changes.length = 0
+  world = await localWorld({ options: { onChange: (change) => changes.push(change) } })
+})
+afterEach(() => world.close())
+
+async function serve(id: string, count = 1, env: Record<string, string> = {}) {
+  await world.target.scale(world.release({ id, env }), { web: count }, options())
+  await world.target.shift(environment, only(id), options())
+}
+
+async function healthy(release: string): Promise<number> {
+  return (await world.target.inspect(environment)).traffic[release]?.healthyInstances ?? 0
+}
+
+/** Makes every record look as if it were of an earlier boot, and ends the processes as a reboot would. */
+async function reboot(): Promise<void> {
+  for (const { id, environment: of } of await world.runtime.list()) {
+    const file = join(world.folder, 'instances', of, id, 'identity.json')
+    const identity = JSON.parse(await readFile(file, 'utf8')) as { pid: number }
+    await writeFile(file, JSON.stringify({ ...identity, bootId: 'an-earlier-boot' }))
+    process.kill(-identity.pid, 'SIGKILL')
+  }
+}
+
+test('an instance knows who it is, where its siblings are, and its secrets', async () => {
+  await serve('r1', 1, { LOG_LEVEL: 'debug' })
+  const [instance] = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const env = JSON.parse((await world.get('/env')).text) as Record<string, string>
+  expect(env).toMatchObject({
+    PORT: String(instance?.address?.port),
+    HOST: '127.0.0.1',
+    NODE_ENV: 'production',
+    LOG_LEVEL: 'debug',
+    API_KEY: 'hush-hush',
+    SLUICE_RELEASE: 'r1',
+    SLUICE_SERVICE: 'web',
+    SLUICE_INSTANCE: instance?.id,
+    SLUICE_ENVIRONMENT: environment,
+  })
+  expect(await (await fetch(`${env.SLUICE_URL_WEB}/x`)).json()).toMatchObject({ release: 'r1', path: '/x' })
+  expect(Object.keys(env).filter((name) => name.startsWith('npm_') || name === 'VITEST')).toEqual([])
+})
+
+test('all instances killed: all of them come back, and users are served again', async () => {
+  await serve('r1', 3)
+  const before = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  for (const { id } of before) await world.kill(id)
+  await eventually(async () => (await healthy('r1')) < 3)
+  await eventually(async () => (await healthy('r1')) === 3)
+  const after = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id))
+  expect(after.map(({ restarts }) => restarts)).toEqual([1, 1, 1])
+  expect(await world.get('/')).toMatchObject({ status: 200 })
+  for (const state of ['exited', 'starting', 'ready']) {
+    expect(changes.filter((change) => change.state === state)).toHaveLength(3)
+  }
+})
+
+test('an instance that keeps crashing ends in a crash loop that is told', async () => {
+  await serve('r1', 1, { APP_CRASH_AFTER_MS: '400', APP_EXIT_CODE: '9' })
+  await eventually(() => changes.some(({ state }) => state === 'crash-loop'))
+  expect(changes.find(({ state }) => state === 'exited')?.detail).toBe('exited with code 9')
+  expect((await world.target.inspect(environment)).fleets[0]?.instances[0]?.state).toBe('crash-loop')
+})
+
+test('a control plane that is killed leaves the fleet to its successor', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'control-plane.fixture.ts'), world.folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH },
+  })
+  const text = await new Promise<string>((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+  child.kill('SIGKILL')
+  await new Promise((resolve) => child.once('exit', resolve))
+  const started = JSON.parse(text) as { id: string; pid: number }[]
+  expect(started).toHaveLength(2)
+  const successor = world.restart()
+  const found = (await successor.inspect('shop.test')).fleets[0]?.instances ?? []
+  expect(found.map(({ id, pid }) => ({ id, pid }))).toEqual(started)
+  // It supervises what it found: the runtime did not start these itself.
+  process.kill(started[0]?.pid ?? Number.NaN, 'SIGKILL')
+  await eventually(async () => (await world.runtime.inspect(started[0]?.id ?? ''))?.restarts === 1)
+})
+
+test('a new control plane gives the edge the table of before, with the split that the edge has', async () => {
+  await serve('r1')
+  await world.target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+  await world.target.shift(environment, { base: 'r1', candidate: 'r2', weight: 0.25, salt: 'd2' }, options())
+  const edge = world.edge as PlainEdge
+  const before = edge.applied.at(-1)
+  await world.target.close()
+  await world.restart().ready
+  const again = await eventually(() => edge.applied.at(-1) !== before && edge.applied.at(-1))
+  expect(again).toEqual(before)
+})
+
+test('a split that we were killed before recording is taken over from the edge', async () => {
+  await serve('r1')
+  const edge = world.edge as PlainEdge
+  const [table] = edge.applied.slice(-1)
+  await world.target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+  await world.target.close()
+  const latest = edge.applied.at(-1) as RouteTable
+  await edge.apply({ ...latest, split: { base: 'r1', candidate: 'r2', weight: 0.4, salt: 'd2' } })
+  const target = world.restart()
+  await target.ready
+  await eventually(() => edge.applied.at(-1)?.split.weight === 0.4 && edge.applied.at(-1) !== table)
+  expect((await target.inspect(environment)).split).toMatchObject({ candidate: 'r2', weight: 0.4 })
+})
+
+test('after a reboot the fleets that should run are started again', async () => {
+  await serve('r1', 2)
+  await world.target.close()
+  await reboot()
+  expect((await world.runtime.list()).every(({ alive }) => !alive)).toBe(true)
+  world.restart()
+  await eventually(async () => (await world.runtime.list()).every(({ alive }) => alive))
+  await eventually(async () => (await healthy('r1')) === 2 && (await world.get('/')).status === 200)
+  expect(await world.get('/')).toMatchObject({ status: 200 })
+})
+
+test('after a reboot, scaling to the same counts brings the fleet up', async () => {
+  await serve('r1', 2)
+  await world.target.close()
+  await reboot()
+  const fleet = await world.restart().scale(world.release({ id: 'r1' }), { web: 2 }, options())
+  expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
+})
+
+test('a release that was cut short in its launch is taken up again', async () => {
+  const release = world.release({ id: 'r1', env: { APP_LISTEN_DELAY_MS: '400' } })
+  const first = world.target.scale(release, { web: 2 }, options())
+  first.catch(() => {})
+  const started = await eventually(async () => {
+    const runs = await world.runtime.list()
+    return runs.length === 2 && runs
+  })
+  // A second target on the same folder is what a restarted control plane is.
+  const fleet = await world.restart().scale(release, { web: 2 }, options())
+  expect(fleet.instances.map(({ id }) => id).toSorted()).toEqual(started.map(({ id }) => id).toSorted())
+  await first
+})
+
+test('an instance that listens on the wrong port is told which one', async () => {
+  const release = world.release({ id: 'r1', env: { APP_PORT: '0' }, readyMs: 700 })
+  const failure = await world.target.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
+  expect(failure).toMatchObject({
+    code: 'INSTANCE_NOT_LISTENING',
+    message: expect.stringMatching(/listens on 127\.0\.0\.1:\d+ and not on 127\.0\.0\.1:\d+/),
+  })
+})
+
+test('a crash is told at once, with its exit code, and not at the deadline', async () => {
+  const release = world.release({
+    id: 'r1',
+    env: { APP_CRASH_AFTER_MS: '300', APP_EXIT_CODE: '7', APP_NEVER_LISTEN: '1' },
+    readyMs: 100_000,
+  })
+  await expect(world.target.scale(release, { web: 1 }, options({ deadlineMs: 50_000 }))).rejects.toMatchObject({
+    code: 'INSTANCE_CRASHED',
+    details: { exitCode: 7 },
+  })
+})
+
+test('an unhealthy release is told its status', async () => {
+  const release = world.release({ id: 'r1', env: { APP_HEALTH_STATUS: '503' }, readyMs: 700 })
+  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({
+    code: 'INSTANCE_UNHEALTHY',
+    details: { status: 503, path: '/health' },
+  })
+})
+
+test('children of a program that ignores SIGTERM are gone after retire', async () => {
+  const release = world.release({ id: 'r1', env: { APP_IGNORE_SIGTERM: '1', APP_CHILDREN: '2' } })
+  const [web] = release.services
+  const impatient = { ...release, services: web === undefined ? [] : [{ ...web, stopGraceMs: 200 }] }
+  await world.target.scale(impatient, { web: 1 }, options())
+  const [run] = await world.runtime.list()
+  const log = await readFile(run?.logFile ?? '', 'utf8')
+  const pids = [run?.pid ?? 0, ...[...log.matchAll(/child (\d+)/g)].map((match) => Number(match[1]))]
+  expect(pids).toHaveLength(3)
+  await world.target.retire(environment, 'r1', options())
+  for (const pid of pids) expect(await isProcessAlive(pid)).toBe(false)
+})
+
+test('a release that writes megabytes in a line and fills its log is served all the same', async () => {
+  await serve('r1', 1, { APP_LONG_LINE_BYTES: '1000000', APP_LOG_BYTES_PER_S: '1000000' })
+  expect(await world.get('/')).toMatchObject({ status: 200 })
+  const query = { environment, tail: 5, follow: false, signal: new AbortController().signal }
+  for await (const { line } of world.target.logs(query)) expect(line.length).toBeLessThan(20_000)
+})
+
+test('the log of a failed release can still be read', async () => {
+  const release = world.release({ id: 'r1', env: { APP_CRASH_AFTER_MS: '0' } })
+  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({ code: 'INSTANCE_CRASHED' })
+  const lines: string[] = []
+  const query = { environment, release: 'r1', tail: 10, follow: false, signal: new AbortController().signal }
+  for await (const { line } of world.target.logs(query)) lines.push(line)
+  expect(lines).toContain('Error: crashed on purpose')
+})
+
+test('an instance whose port is taken by a stranger gets another one', async () => {
+  const strangers: Server[] = []
+  const real = freePorts()
+  let picks = 0
+  const target = world.restart({
+    ports: {
+      async pick(avoid) {
+        const port = await real.pick(avoid)
+        // The first pick is the internal port; the second one is the instance's, taken before it gets there.
+        if (++picks === 2) {
+          const stranger = createServer((_, response) => response.end('stranger'))
+          strangers.push(stranger)
+          await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve))
+        }
+        return port
+      },
+    },
+  })
+  try {
+    const fleet = await target.scale(world.release({ id: 'r1' }), { web: 1 }, options())
+    expect(fleet.instances).toHaveLength(1)
+    expect(picks).toBe(3)
+    await target.shift(environment, only('r1'), options())
+    expect(await world.get('/')).toMatchObject({ text: expect.stringContaining('"release":"r1"') })
+  } finally {
+    for (const stranger of strangers) stranger.close()
+  }
+})
+
+test('when every port is taken, the failure says so', async () => {
+  const stranger = createServer((_, response) => response.end('stranger'))
+  const taken = await freePorts().pick(new Set())
+  await new Promise<void>((resolve) => stranger.listen(taken, '127.0.0.1', resolve))
+  const real = freePorts()
+  let picks = 0
+  const target = world.restart({
+    ports: { pick: (avoid) => (++picks === 1 ? real.pick(avoid) : Promise.resolve(taken)) },
+  })
+  await expect(target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
+    code: 'NO_PORT',
+  })
+  stranger.close()
+})
+
+test('a taken public port is told before anything is started', async () => {
+  const stranger = createServer()
+  await new Promise<void>((resolve) => stranger.listen(world.httpPort, '127.0.0.1', resolve))
+  await expect(world.target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
+    code: 'PORT_TAKEN',
+  })
+  expect(await world.runtime.list()).toEqual([])
+  stranger.close()
+})
+
+test('workers run without a port, and a worker that ends at once fails the launch', async () => {
+  const worker = { name: 'jobs', kind: 'worker' as const }
+  const fleet = await world.target.scale(
+    world.release({ id: 'r1', more: [{ ...worker, start: 'while :; do sleep 1; done' }] }),
+    { web: 1, jobs: 1 },
+    options(),
+  )
+  expect(fleet.instances.map(({ service, state }) => [service, state])).toEqual([
+    ['jobs', 'ready'],
+    ['web', 'ready'],
+  ])
+  const broken = world.release({ id: 'r2', more: [{ ...worker, start: 'echo no queue; exit 4' }] })
+  await expect(world.target.scale(broken, { jobs: 1 }, options())).rejects.toMatchObject({
+    code: 'INSTANCE_CRASHED',
+    details: { exitCode: 4, logTail: ['no queue'] },
+  })
+})
+
+test('immutable assets of the last releases stay in the table after they are retired', async () => {
+  await mkdir(join(world.folder, 'trees'), { recursive: true })
+  const target = world.restart({
+    files: async ({ id }) => {
+      const tree = join(world.folder, 'trees', id)
+      await mkdir(join(tree, 'immutable'), { recursive: true })
+      if (!existsSync(join(tree, 'app.mjs'))) {
+        await writeFile(join(tree, 'app.mjs'), await readFile(join(appFolder, 'app.mjs')))
+      }
+      return tree
+    },
+  })
+  for (const [index, id] of ['r1', 'r2', 'r3', 'r4', 'r5'].entries()) {
+    const release = world.release({ id })
+    const services = release.services.map((service) => ({
+      ...service,
+      assets: { path: '/_app/immutable', directory: 'immutable' },
+    }))
+    await target.scale({ ...release, services }, { web: 1 }, options())
+    await target.shift(environment, only(id), options())
+    if (index > 0) await target.retire(environment, `r${index}`, options())
+  }
+  const { assets } = (world.edge as PlainEdge).applied.at(-1) as RouteTable
+  expect(assets.map(({ release }) => release)).toEqual(['r5', 'r4', 'r3'])
+  expect(assets[0]).toMatchObject({
+    path: '/_app/immutable',
+    directory: join(world.folder, 'trees', 'r5', 'immutable'),
+  })
+})
+
+test('an instance that the edge finds unhealthy fails the launch with what the edge saw', async () => {
+  class BlindEdge extends PlainEdge {
+    override async inspect() {
+      const state = await super.inspect()
+      const blind = (each: EdgeInstance) => ({ ...each, healthy: false })
+      return {
+        ...state,
+        environments: state.environments.map((each) => ({ ...each, instances: each.instances.map(blind) })),
+      }
+    }
+  }
+  const edge = new BlindEdge()
+  const target = world.restart({ edge })
+  await expect(target.scale(world.release({ id: 'r1', readyMs: 800 }), { web: 1 }, options())).rejects.toMatchObject({
+    code: 'INSTANCE_UNHEALTHY',
+  })
+  expect(await world.runtime.list()).toEqual([])
+  await edge.close()
+})
+
+test('a damaged record of an environment is an error, never an empty start', async () => {
+  await serve('r1')
+  await world.target.close()
+  await writeFile(join(world.folder, 'instances', environment, 'environment.json'), '{"v":1,')
+  await expect(world.restart().inspect(environment)).rejects.toMatchObject({
+    message: expect.stringContaining('environment.json is damaged'),
+  })
+  await rm(join(world.folder, 'instances', environment, 'environment.json'))
+})
+
+test('ports of stopped instances are closed, and none is given out twice', async () => {
+  const release = world.release({ id: 'r1' })
+  const ports: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const fleet = await world.target.scale(release, { web: 1 }, options())
+    ports.push(fleet.instances[0]?.address?.port ?? 0)
+    await world.target.scale(release, { web: 0 }, options())
+  }
+  expect(new Set(ports).size).toBe(3)
+  for (const port of ports) expect(await isListening(port)).toBe(false)
+})
