@@ -46,7 +46,8 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
       const second = Math.floor(sample.from)
       const known = slotOf(state.seconds, second)
       const weight = sample.weight ?? (known >= 0 ? (state.seconds.weight[known] ?? 0) : input.weight)
-      if (second < (state.startedAt ?? now) && weight <= 0) continue
+      // What arrived before the judgement belongs to the history, or to an earlier deployment.
+      if (second < (state.startedAt ?? now)) continue
       const group = groupOf(groups, second, weight, () => gamble(second, weight))
       const bad = sample.distinctBad ?? sample.bad
       const totals = state.totals[release]
@@ -122,7 +123,7 @@ function addBad(test: RobustTest, second: number, release: 'old' | 'new', instan
   const cell = cellAt(test, second)
   if (cell === undefined) return false
   addToCell(cell, release, instance, bad)
-  return cell.given !== null
+  return cell.closed
 }
 
 function bookRequests(test: RobustTest, second: number, release: 'old' | 'new', requests: number): void {

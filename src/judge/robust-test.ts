@@ -17,6 +17,8 @@ export interface RobustTest {
   readonly phi: number
   /** Largest ln of evidence that one cell may give. */
   readonly cap: number
+  /** Only ratios from this one (an index) on are believed in: a second look asks about what was suspected. */
+  readonly least: number
   /** Sum over closed cells, per ratio. */
   readonly sums: number[]
   /** Open and recent cells: a late failure reopens the sum of its own cell, not of the present one. */
@@ -29,8 +31,12 @@ interface Cell {
   requestsNew: number
   readonly badOld: Record<string, number>
   readonly badNew: Record<string, number>
-  /** What it gave to `sums`; null while open. */
+  /** What it gave to `sums`; null while nothing. */
   given: number[] | null
+  /** Has ended and was taken in. */
+  closed: boolean
+  /** The new release failed again since the last look. */
+  fresh: boolean
 }
 
 /** How many cells stay correctable; a failure that becomes known later than that is left to the fast test. */
@@ -42,14 +48,20 @@ export function startRobustTest(options: {
   readonly phi: number
   readonly cap: number
   readonly cellSeconds?: number
+  readonly leastRatio?: number
 }): RobustTest {
-  const { from, phi, cap, cellSeconds = 10 } = options
-  return { from, cellSeconds, phi, cap, sums: Array.from({ length: COUNT }, () => 0), cells: [] }
+  const { from, phi, cap, cellSeconds = 10, leastRatio = 0 } = options
+  const least = Math.max(
+    0,
+    fastRatios.findIndex((ratio) => ratio >= leastRatio),
+  )
+  return { from, cellSeconds, phi, cap, least, sums: Array.from({ length: COUNT }, () => 0), cells: [] }
 }
 
 /** ln E. */
 export function robustEvidence(test: RobustTest): number {
-  return logSumExp(test.sums) - LOG_FAST_COUNT
+  if (test.least === 0) return logSumExp(test.sums) - LOG_FAST_COUNT
+  return logSumExp(test.sums.slice(test.least)) - Math.log(COUNT - test.least)
 }
 
 /** The cell of an arrival second; undefined before the test began or when it is past correcting. */
@@ -63,7 +75,16 @@ export function cellAt(test: RobustTest, second: number): Cell | undefined {
   }
   const last = cells.at(-1)
   if (last !== undefined && index < last.index) return undefined
-  const cell: Cell = { index, requestsOld: 0, requestsNew: 0, badOld: {}, badNew: {}, given: null }
+  const cell: Cell = {
+    index,
+    requestsOld: 0,
+    requestsNew: 0,
+    badOld: {},
+    badNew: {},
+    given: null,
+    closed: false,
+    fresh: false,
+  }
   cells.push(cell)
   if (cells.length > CELLS_KEPT) cells.shift()
   return cell
@@ -72,13 +93,19 @@ export function cellAt(test: RobustTest, second: number): Cell | undefined {
 export function addToCell(cell: Cell, release: 'old' | 'new', instance: string, bad: number): void {
   const counts = release === 'new' ? cell.badNew : cell.badOld
   counts[instance] = (counts[instance] ?? 0) + bad
+  if (release === 'new') cell.fresh = true
 }
 
-/** Takes in every cell that has ended by this second, and those that late events have changed. */
+/**
+ * Takes in every cell that has ended by this second, those that late events have changed, and the open one each time that the new
+ * release fails in it: the decisive failure need not wait for the end of its cell (a bet may be stopped at any time).
+ */
 export function closeCells(test: RobustTest, second: number, liveOld: number, changed: boolean): void {
   for (const cell of test.cells) {
-    if (cell.given !== null && !changed) continue
-    if (test.from + (cell.index + 1) * test.cellSeconds > second + 1) continue
+    const hasEnded = test.from + (cell.index + 1) * test.cellSeconds <= second + 1
+    if (cell.closed ? !changed : !hasEnded && !cell.fresh) continue
+    cell.closed = hasEnded
+    cell.fresh = false
     const given = cellEvidence(test, cell, liveOld)
     for (let j = 0; j < COUNT; j++) {
       test.sums[j] = (test.sums[j] ?? 0) + (given[j] ?? 0) - (cell.given?.[j] ?? 0)

@@ -28,6 +28,14 @@ const UNDECIDED_AFTER_SECONDS = 300
 /** At least one request every five seconds. */
 const TRICKLE_PER_SECOND = 0.2
 const LOG_20 = Math.log(20)
+/**
+ * Who was seen failing a fifth of the requests or more is not asked about 1.5 times the usual rate: the second look then bets on
+ * ratios of at least a tenth of the suspected one. Two agreeing cells are enough after an outage, three after anything milder.
+ */
+const OUTAGE = 0.2
+const LEAST_PART = 10
+/** Two capped cells give exactly the evidence needed; rounding must not ask for a third. */
+const ROUNDING = 1e-9
 
 export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, evidence: number, route?: string): void {
   state.doubt = {
@@ -76,11 +84,13 @@ export function beginSecondLook(state: JudgeState, doubt: Doubt): void {
   const from = Math.floor(state.now) + 1
   const { confirm } = thresholdsOf(state.policy)
   const half = Math.log(1 / confirm) / 2
+  const isOutage = doubt.suspectedRate >= OUTAGE
   doubt.since = from
   doubt.robust = startRobustTest({
     from,
     phi: state.learned.phi,
-    cap: half,
+    cap: isOutage ? half : Math.log(1 / confirm) / 3,
+    leastRatio: isOutage ? doubt.suspectedRate / state.learned.old.rate / LEAST_PART : 0,
     cellSeconds: cellSecondsFor(requestRate(state)),
   })
   if (state.policy.absoluteLimit < 0.95) doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
@@ -113,11 +123,18 @@ export function lookedFor(state: JudgeState, doubt: Doubt): number {
 /** What the fresh evidence says. */
 export function secondLook(state: JudgeState, doubt: Doubt): 'guilty' | 'cleared' | 'undecided' | 'open' {
   const guilty = Math.log(1 / thresholdsOf(state.policy).confirm)
-  if (confirmEvidence(doubt) >= guilty) return 'guilty'
+  if (confirmEvidence(doubt) >= guilty - ROUNDING) return 'guilty'
   takeIn(state, doubt)
   const seconds = lookedFor(state, doubt)
   if (seconds >= SHORTEST_LOOK_SECONDS && isCleared(state, doubt)) return 'cleared'
-  return seconds >= UNDECIDED_AFTER_SECONDS ? 'undecided' : 'open'
+  if (seconds < UNDECIDED_AFTER_SECONDS) return 'open'
+  return confirmEvidence(doubt) <= 0 && oldIsWorseThanBefore(state) ? 'cleared' : 'undecided'
+}
+
+/** Nothing fresh speaks against the new release, and the old one fails more than it used to: a common incident. */
+function oldIsWorseThanBefore(state: JudgeState): boolean {
+  const { requestsOld, badOld } = recent(state.seconds, Math.floor(state.now), 120)
+  return badOld >= 5 && badOld > 1.5 * state.learned.old.rate * requestsOld
 }
 
 /** ln of the strongest fresh evidence against the new release. */
