@@ -1,0 +1,136 @@
+/**
+ * The Lua actions. `hold` lets a request wait while its service is held or has no usable instance; it decides anew
+ * in every round, so a request that waited through a switch goes where new requests go. `hop` removes the headers
+ * that a `Connection` header names, which HAProxy itself lets through.
+ */
+export const holdScript = `
+local split = Map.new("maps/split.map", Map._str)
+local routes = Map.new("maps/routes.map", Map._beg)
+local holds = Map.new("maps/holds.map", Map._str)
+local limits = Map.new("maps/hold-limits.map", Map._str)
+local mode = Map.new("maps/mode.map", Map._str)
+local rooms = {}
+local next_guest = 0
+
+local function seconds()
+  local now = core.now()
+  return now.sec + now.usec / 1000000
+end
+
+-- A request whose client has gone vanishes in the middle of its wait, so nobody counts it out: who has not been
+-- seen for two seconds is not there.
+local function room_of(environment)
+  local room = rooms[environment]
+  local now = seconds()
+  if not room then
+    room = { count = 0, seen = {}, counted = now }
+    rooms[environment] = room
+  end
+  if now - room.counted > 0.5 then
+    room.counted = now
+    room.count = 0
+    for guest, seen in pairs(room.seen) do
+      if now - seen > 2 then room.seen[guest] = nil else room.count = room.count + 1 end
+    end
+  end
+  return room
+end
+
+local function fields(text)
+  local found = {}
+  for part in string.gmatch(text .. "|", "([^|]*)|") do found[#found + 1] = part end
+  return found
+end
+
+-- flags | threshold | base | candidate | salt (which may hold a bar itself)
+local function release_of(txn, environment)
+  if txn:get_var("txn.pinned") then return txn:get_var("txn.r") end
+  local value = split:lookup(environment)
+  if not value then return nil end
+  local flags, threshold, base, candidate, salt = string.match(value, "^([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$")
+  local place = txn:get_var("txn.x")
+  local visitor = txn:get_var("txn.v")
+  if visitor then place = txn.c:crc32(visitor .. salt) % 10000 end
+  if tonumber(place) < tonumber(threshold) then return candidate, threshold end
+  return base, threshold
+end
+
+local function route_of(txn, environment, release)
+  local from = environment .. "|" .. release .. "|"
+  local path = txn:get_var("txn.p")
+  return routes:lookup(from .. (txn:get_var("txn.h") or "") .. "|" .. path) or routes:lookup(from .. "*|" .. path)
+end
+
+-- nil: go on; "wait"; or the code of an answer
+local function verdict(txn, environment)
+  local release, threshold = release_of(txn, environment)
+  if not release or release == "" then return "wait" end
+  local route = route_of(txn, environment, release)
+  if not route then return "wait" end
+  local backend, service = string.match(route, "^([^|]*)|(.*)$")
+  local held = holds:lookup(environment .. "|" .. service)
+  if held == "maintenance" then return "MAINTENANCE" end
+  if held == "wait" then return "wait" end
+  if tonumber(txn.c:nbsrv(backend)) == 0 then return "wait" end
+  txn:set_var("txn.r", release)
+  if threshold then txn:set_var("txn.t", threshold) end
+  txn:set_var("txn.rv", route)
+  txn:set_var("txn.be", backend)
+  return nil
+end
+
+core.register_action("hold", { "http-req" }, function(txn)
+  local environment = txn:get_var("txn.e")
+  local answer = verdict(txn, environment)
+  if answer == nil then return end
+  if answer ~= "wait" then txn:set_var("txn.err", answer) return end
+  local queue, time = string.match(limits:lookup(environment) or "0|0", "^(%d+)|(%d+)$")
+  if tonumber(time) == 0 then txn:set_var("txn.err", "NO_INSTANCE") return end
+  local room = room_of(environment)
+  if room.count >= tonumber(queue) then txn:set_var("txn.err", "HOLD_QUEUE_FULL") return end
+  next_guest = next_guest + 1
+  local guest = next_guest
+  local started = seconds()
+  room.seen[guest] = started
+  room.count = room.count + 1
+  local passed = 0
+  local result = "HOLD_TIMEOUT"
+  while passed < tonumber(time) do
+    -- The more wait, the slower each one looks: a thousand of them must not eat a core.
+    core.msleep(math.floor(math.min(20 + room.count / 10, 150, tonumber(time) - passed + 1)))
+    room.seen[guest] = seconds()
+    if mode:lookup("mode") == "relay" then result = "RELAY" break end
+    answer = verdict(txn, environment)
+    if answer == nil then result = nil break end
+    if answer ~= "wait" then result = answer break end
+    passed = (seconds() - started) * 1000
+  end
+  room.seen[guest] = nil
+  room.count = math.max(0, room.count - 1)
+  if result == "RELAY" then
+    txn:set_var("txn.be", "relay")
+    txn:unset_var("txn.r")
+  elseif result then
+    txn:set_var("txn.err", result)
+  end
+end)
+
+local function without_named(headers)
+  if not headers["connection"] then return {} end
+  local named = {}
+  for _, value in pairs(headers["connection"]) do
+    for token in string.gmatch(string.lower(value), "[^%s,]+") do
+      if token ~= "close" and token ~= "keep-alive" and token ~= "upgrade" and token ~= "te" then named[#named + 1] = token end
+    end
+  end
+  return named
+end
+
+core.register_action("hop_request", { "http-req" }, function(txn)
+  for _, name in pairs(without_named(txn.http:req_get_headers())) do txn.http:req_del_header(name) end
+end)
+
+core.register_action("hop_response", { "http-res" }, function(txn)
+  for _, name in pairs(without_named(txn.http:res_get_headers())) do txn.http:res_del_header(name) end
+end)
+`

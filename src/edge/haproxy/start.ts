@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { isAlive } from '../../support/process-identity.ts'
+import { controlCall } from '../control-client.ts'
+import { controlSocketOf } from '../control-socket.ts'
+import type { CallOptions, Edge } from '../edge.ts'
+import { adoptOrStartEdge, livingEdge } from '../edge-process.ts'
+import { EDGE_NAME, EDGE_VERSION, HAPROXY_PATH_VARIABLE } from './constants.ts'
+
+export interface StartHaproxyEdgeOptions extends CallOptions {
+  /** Absolute folder of the edge: state, samples, sockets, logs. */
+  readonly directory: string
+  /** Absolute path of the program; absent: the first one on PATH. */
+  readonly haproxyPath?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Told what is worth knowing; the agent itself writes to `edge.log`. */
+  readonly log?: (line: string) => void
+}
+
+/**
+ * Adopts the HAProxy edge of the directory or starts it: an agent process and HAProxy itself, both of which outlive
+ * the caller. An agent of another version is replaced; HAProxy serves on meanwhile.
+ */
+export async function startHaproxyEdge(options: StartHaproxyEdgeOptions): Promise<Edge> {
+  const { directory, haproxyPath, env = process.env, log = () => {}, signal, deadlineMs } = options
+  const living = await livingEdge(directory)
+  if (living !== null && living.name === EDGE_NAME && living.version !== EDGE_VERSION) {
+    log(`the agent of HAProxy is replaced: version ${living.version} by ${EDGE_VERSION}`)
+    await controlCall<void>({ path: controlSocketOf(directory), name: 'leave', body: null })
+    const until = Date.now() + (deadlineMs ?? 15_000)
+    while (isAlive(living) && Date.now() < until) await sleep(10)
+  }
+  return adoptOrStartEdge({
+    directory,
+    program: fileURLToPath(new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
+    name: EDGE_NAME,
+    env: haproxyPath === undefined ? env : { ...env, [HAPROXY_PATH_VARIABLE]: haproxyPath },
+    ...(signal === undefined ? {} : { signal }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  })
+}
