@@ -1,0 +1,181 @@
+import { chmod, link, lstat, mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { run } from '../support/run.ts'
+import type { ArtifactStore } from './artifact-store.ts'
+import { fileArtifactStore } from './file-artifact-store.ts'
+
+const meta = { buildKey: null, description: 'test' }
+const limit = { maxBytes: 10_000_000 }
+let root: string
+let store: ArtifactStore
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'sluice-artifacts-'))
+  store = newStore()
+})
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true })
+})
+
+function newStore(): ArtifactStore {
+  return fileArtifactStore({ directory: join(root, 'artifacts'), trees: join(root, 'trees'), protectMs: 0 })
+}
+
+async function folder(name: string, files: Readonly<Record<string, string>>): Promise<string> {
+  const directory = join(root, name)
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(join(directory, path, '..'), { recursive: true })
+    await writeFile(join(directory, path), content)
+  }
+  return directory
+}
+
+function key(digit: string): string {
+  return digit.repeat(64)
+}
+
+describe('an artifact store', () => {
+  it('names an artifact by its content alone', async () => {
+    const one = await store.add(await folder('one', { 'a.txt': 'a', 'b/c.txt': 'c' }), meta, limit)
+    const same = await store.add(await folder('two', { 'b/c.txt': 'c', 'a.txt': 'a' }), meta, limit)
+    const other = await store.add(await folder('three', { 'a.txt': 'a', 'b/d.txt': 'c' }), meta, limit)
+    await chmod(join(root, 'two', 'a.txt'), 0o755)
+    const executable = await store.add(join(root, 'two'), meta, limit)
+    expect(same.id).toBe(one.id)
+    expect(new Set([one.id, other.id, executable.id]).size).toBe(3)
+    expect(one).toMatchObject({ files: 2, bytes: 2 })
+  })
+
+  it('gives back files, modes, links and empty folders, read-only', async () => {
+    const source = await folder('source', { 'run.sh': '#!/bin/sh\n', 'lib/x.js': 'x' })
+    await chmod(join(source, 'run.sh'), 0o755)
+    await symlink('../run.sh', join(source, 'lib', 'link'))
+    await mkdir(join(source, 'empty'))
+    const { id } = await store.add(source, meta, limit)
+    const tree = await store.tree(id)
+    expect((await lstat(join(tree, 'run.sh'))).mode & 0o777).toBe(0o555)
+    expect((await lstat(join(tree, 'lib', 'x.js'))).mode & 0o777).toBe(0o444)
+    expect(await readlink(join(tree, 'lib', 'link'))).toBe('../run.sh')
+    expect((await lstat(join(tree, 'empty'))).isDirectory()).toBe(true)
+    expect(await store.tree(id)).toBe(tree)
+    expect(await newStore().tree(id)).toBe(tree)
+  })
+
+  it('shares files between artifacts and keeps their time, so that browsers keep what did not change', async () => {
+    const first = await store.add(await folder('one', { same: 'same', own: '1' }), meta, limit)
+    const second = await store.add(await folder('two', { same: 'same', own: '2' }), meta, limit)
+    const [one, two] = await Promise.all(
+      [first, second].map(async ({ id }) => lstat(join(await store.tree(id), 'same'))),
+    )
+    expect(one?.ino).toBe(two?.ino)
+    expect(one?.mtimeMs).toBe(two?.mtimeMs)
+  })
+
+  it.each([
+    ['an absolute link', '/etc/passwd'],
+    ['a link upwards', '../../outside'],
+  ])('refuses %s and names it', async (_, target) => {
+    const source = await folder('source', { 'a/file': '' })
+    await symlink(target, join(source, 'a', 'leak'))
+    await expect(store.add(source, meta, limit)).rejects.toMatchObject({
+      code: 'ARTIFACT_INVALID',
+      message: expect.stringContaining('a/leak'),
+    })
+  })
+
+  it('refuses a link that leads out by way of another one', async () => {
+    const source = await folder('source', { 'a/b/c/file': '', 'x/file': '' })
+    await symlink('../a/b/c', join(source, 'x', 'deep'))
+    await symlink('x/deep/../../../../../outside', join(source, 'leak'))
+    await mkdir(join(root, 'outside'))
+    await expect(store.add(source, meta, limit)).rejects.toMatchObject({ code: 'ARTIFACT_INVALID' })
+  })
+
+  it('refuses a pipe', async () => {
+    const source = await folder('source', { file: '' })
+    await run(['mkfifo', join(source, 'pipe')], { timeoutMs: 5000 })
+    await expect(store.add(source, meta, limit)).rejects.toMatchObject({ code: 'ARTIFACT_INVALID' })
+  })
+
+  it('refuses what is too large before it writes anything', async () => {
+    const source = await folder('source', { big: 'x'.repeat(2000) })
+    await expect(store.add(source, meta, { maxBytes: 1999 })).rejects.toMatchObject({ code: 'BUILD_TOO_LARGE' })
+    await expect(lstat(join(root, 'artifacts'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('finds an artifact by any build key that gave it', async () => {
+    const source = await folder('source', { a: 'a' })
+    const { id } = await store.add(source, { ...meta, buildKey: key('1') }, limit)
+    await store.add(source, { ...meta, buildKey: key('2') }, limit)
+    expect((await newStore().find(key('1')))?.id).toBe(id)
+    expect((await newStore().find(key('2')))?.id).toBe(id)
+    expect(await store.find(key('3'))).toBeNull()
+    expect(await store.find('../../etc')).toBeNull()
+  })
+
+  it('prunes by count and by use, and never a file that another artifact shares', async () => {
+    const ids: string[] = []
+    for (const name of ['one', 'two', 'three', 'four']) {
+      const source = await folder(name, { same: 'same', own: name })
+      ids.push((await store.add(source, { ...meta, buildKey: key(String(ids.length)) }, limit)).id)
+      await store.tree(ids.at(-1) ?? '')
+    }
+    const [one, two, three, four] = ids as [string, string, string, string]
+    const pruned = await store.prune({ keep: 1, inUse: [one] })
+    expect(new Set(pruned)).toEqual(new Set([two, three]))
+    expect(await store.get(two)).toBeNull()
+    expect(await store.find(key('1'))).toBeNull()
+    await expect(lstat(join(root, 'trees', two))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(store.tree(two)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
+    for (const id of [one, four]) {
+      await rm(join(root, 'trees', id), { recursive: true })
+      expect(await readFile(join(await newStore().tree(id), 'same'), 'utf8')).toBe('same')
+    }
+  })
+
+  it('repairs a tree that lost a file', async () => {
+    const { id } = await store.add(await folder('source', { a: 'a', 'b/c': 'c' }), meta, limit)
+    const tree = await store.tree(id)
+    await rm(join(tree, 'b'), { recursive: true })
+    expect(await readFile(join(await newStore().tree(id), 'b', 'c'), 'utf8')).toBe('c')
+  })
+
+  it('never starts a release from a file that somebody wrote into, and heals when it is built again', async () => {
+    const source = await folder('source', { app: 'good', other: 'o' })
+    const { id } = await store.add(source, { ...meta, buildKey: key('1') }, limit)
+    const inTree = join(await store.tree(id), 'app')
+    await chmod(inTree, 0o644)
+    await writeFile(inTree, 'evil')
+    await expect(newStore().tree(id)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
+    expect(await store.find(key('1'))).toBeNull()
+    expect((await store.add(source, meta, limit)).id).toBe(id)
+    expect(await readFile(join(await newStore().tree(id), 'app'), 'utf8')).toBe('good')
+  })
+
+  it('shows nothing of a half-written artifact, and clears it away later', async () => {
+    const { id } = await store.add(await folder('source', { a: 'a' }), meta, limit)
+    const artifacts = join(root, 'artifacts')
+    // What a kill in the middle leaves: contents without record, a manifest without record, a tree under way.
+    await mkdir(join(artifacts, 'files', 'ff'), { recursive: true })
+    await writeFile(join(artifacts, 'files', 'ff', key('f')), 'x')
+    await writeFile(join(artifacts, 'manifests', key('f')), '')
+    await folder('trees/.unfinished', { a: 'a' })
+    expect(await newStore().get(key('f'))).toBeNull()
+    await expect(newStore().tree(key('f'))).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
+    await newStore().prune({ keep: 1, inUse: [] })
+    await expect(lstat(join(artifacts, 'files', 'ff', key('f')))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(lstat(join(root, 'trees', '.unfinished'))).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await readFile(join(await newStore().tree(id), 'a'), 'utf8')).toBe('a')
+  })
+
+  it('takes hard-linked sources without touching them', async () => {
+    const source = await folder('source', { a: 'a' })
+    await link(join(source, 'a'), join(source, 'b'))
+    const { id } = await store.add(source, meta, limit)
+    await store.tree(id)
+    expect((await lstat(join(source, 'a'))).mode & 0o200).toBe(0o200)
+  })
+})
