@@ -35,7 +35,7 @@ import { serial } from './serial.ts'
 import { wantedSlots } from './slot-commands.ts'
 import { type StaticServer, serveFiles } from './static-server.ts'
 import { assertExpressible } from './table-limits.ts'
-import { Traffic } from './traffic.ts'
+import { Traffic, type WorkerReading } from './traffic.ts'
 
 export interface AgentOptions {
   readonly directory: string
@@ -79,7 +79,6 @@ export class HaproxyAgent implements Edge {
   #pool: Pool
   #assetPaths: ReadonlyMap<string, readonly string[]> = new Map()
   #certificateStamp = ''
-  #adoptedWorker: number | null = null
   #stopping = false
 
   private constructor(options: AgentOptions, plane: DataPlane, desire: Desire) {
@@ -115,9 +114,12 @@ export class HaproxyAgent implements Edge {
       }),
     )
     agent.#traffic.assign(agent.#pool)
-    const adopted = plane.isRunning
+    if (plane.isRunning)
+      await plane.read().then(
+        (reading) => agent.#traffic.adopt(workerReading(reading)),
+        () => {},
+      )
     await agent.#inOrder(() => agent.#enforce(agent.#desire))
-    if (adopted) agent.#adoptedWorker = (await plane.read()).worker
     agent.#watch()
     return agent
   }
@@ -315,16 +317,7 @@ export class HaproxyAgent implements Edge {
   }
 
   async #countLosses(reading: PlaneReading): Promise<void> {
-    const inFlight = new Map(
-      reading.servers.filter((row) => row['svname'] === 'BACKEND').map((row) => [nameOf(row), Number(row['scur'])]),
-    )
-    this.#traffic.read({
-      worker: reading.worker,
-      assigned: reading.assigned,
-      inFlight: (backend) => inFlight.get(backend) ?? 0,
-      atMs: reading.atMs,
-      adopted: reading.worker !== null && reading.worker === this.#adoptedWorker,
-    })
+    this.#traffic.read(workerReading(reading))
     await sleep(SETTLE_MS)
     this.#traffic.settle(reading.atMs, (environment) => {
       const table = this.#desire.tables.get(environment)
@@ -346,6 +339,16 @@ export class HaproxyAgent implements Edge {
     const arrival = { second: Math.floor(atMs / SECOND_MS), weight, route: '*' }
     counter.assign(arrival)
     counter.complete(arrival, { status, bad: status >= 500, latencyMs: Math.max(tookMs, 0.5), visitor: null })
+  }
+}
+
+function workerReading({ servers, assigned, worker, atMs }: PlaneReading): WorkerReading {
+  const backends = servers.filter((row) => row['svname'] === 'BACKEND')
+  return {
+    worker: worker ?? 0,
+    assigned,
+    atMs,
+    inFlight: new Map(backends.map((row) => [nameOf(row), Number(row['scur'])])),
   }
 }
 

@@ -170,10 +170,11 @@ const agentSection = `backend agent
 
 function publicSection(listener: Listener, { ipv6, certificates }: ConfigurationInput): string {
   const { port, secure, limits } = listener
-  const address = ipv6 ? `:::${port} v4v6` : `*:${port}`
+  // Two sockets and not one for both families, so that IPv4 clients keep their addresses as they are.
+  const addresses = [`*:${port}`, ...(ipv6 ? [`:::${port} v6only`] : [])]
   const tls = secure ? ` ssl crt-list certificates/${certificates.get(port) ?? port}.list alpn h2,http/1.1` : ''
   return `frontend public-${port}
-  bind ${address} maxconn ${limits.connections}${tls}
+${addresses.map((address) => `  bind ${address} maxconn ${limits.connections}${tls}`).join('\n')}
   bind unix@relay-${port}.sock accept-proxy mode 600
   timeout client ${limits.bodyIdleMs}ms
   timeout http-request ${limits.headersMs}ms

@@ -165,10 +165,13 @@ export class DataPlane {
     const actual = parseServersState(await ask(socket, 'show servers state'))
     await command(socket, occupyCommands(actual, slots))
     await this.#untilUp(awaited, slots, awaitMs)
-    const rest = changes.filter((change) => !checksFirst.includes(change))
+    const isLast = ({ map, value }: MapChange) => map === 'checks' && value === null
+    const rest = changes.filter((change) => !checksFirst.includes(change) && !isLast(change))
     await command(socket, rest.map(changeCommand))
-    this.#maps = maps
     await command(socket, vacateCommands(actual, slots))
+    // A slot that still takes part must not be checked by a path that is not its own.
+    await command(socket, changes.filter(isLast).map(changeCommand))
+    this.#maps = maps
   }
 
   /** One transaction per map: a reader sees the old or the new content. */

@@ -146,7 +146,7 @@ function forwardRules(secure: boolean): string[] {
 const responseRules = [
   'http-response lua.hop_response if { res.hdr(connection) -m found } !{ res.fhdr(connection) -i -m str close keep-alive upgrade }',
   'http-response del-header keep-alive',
-  'http-response del-header x-sluice- -m beg',
+  'http-response del-header x-sluice- -m beg if { var(txn.n) -m found } !{ var(txn.be) -m str agent }',
   'http-after-response set-header x-sluice-release %[var(txn.r)] if { var(txn.r) -m found }',
 ]
 

@@ -9,6 +9,11 @@ local routes = Map.new("maps/routes.map", Map._beg)
 local holds = Map.new("maps/holds.map", Map._str)
 local limits = Map.new("maps/hold-limits.map", Map._str)
 local mode = Map.new("maps/mode.map", Map._str)
+-- Maps that no rule of the present listeners names would be unknown at run time.
+for _, name in pairs({ "preview", "releases", "checks", "internal", "redirects", "assets" }) do
+  Map.new("maps/" .. name .. ".map", Map._str)
+end
+Map.new("maps/hosts.map", Map._beg)
 local rooms = {}
 local next_guest = 0
 

@@ -7,7 +7,8 @@ export interface ServerState {
   readonly admin: 'ready' | 'drain' | 'maint'
 }
 
-const MAINT = 0x01 | 0x02 | 0x04
+// The bit of the word 'disabled' in the configuration (0x04) stays set for ever and means nothing.
+const MAINT = 0x01 | 0x02
 const DRAIN = 0x08 | 0x10
 
 /** Lines of `show servers state`: the truth about slots, also after a reload or under a new agent. */

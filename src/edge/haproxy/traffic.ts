@@ -11,6 +11,14 @@ export interface InstanceTraffic {
   lastRequestAtMs: number | null
 }
 
+/** Requests of one worker by backend. */
+export interface WorkerReading {
+  readonly worker: number
+  readonly assigned: ReadonlyMap<string, number>
+  readonly inFlight: ReadonlyMap<string, number>
+  readonly atMs: number
+}
+
 /** Who used a backend, kept after it was freed: a long request is logged when its release is gone. */
 interface Owner {
   readonly user: BackendUser
@@ -25,7 +33,6 @@ export class Traffic {
   readonly #instances = new Map<string, InstanceTraffic>()
   readonly #templates = new Map<string, RouteTemplates>()
   readonly #losses = new Map<string, HiddenLosses>()
-  #worker: number | null = null
 
   constructor(samples: SampleLog) {
     this.#samples = samples
@@ -46,8 +53,8 @@ export class Traffic {
   line(text: string): void {
     const request = parseLogLine(text)
     if (request === null) return
-    if (request.sequence !== null && request.worker === this.#worker) {
-      this.#losses.get(request.backend)?.line(request.sequence, request.endedAtMs)
+    if (request.sequence !== null) {
+      this.#lossesOf(request.worker, request.backend).line(request.sequence, request.endedAtMs)
     }
     const [backend = '', service = '', release = ''] = request.route.split('|')
     if (backend === '' || backend === AGENT_BACKEND || request.error === 'MAINTENANCE') return
@@ -55,34 +62,26 @@ export class Traffic {
     if (owner !== undefined) this.#count(request, owner)
   }
 
-  /** Readings of a worker: `assigned` and in-flight requests by backend. */
-  read(options: {
-    readonly worker: number | null
-    readonly assigned: ReadonlyMap<string, number>
-    readonly inFlight: (backend: string) => number
-    readonly atMs: number
-    /** The worker served before we listened. */
-    readonly adopted: boolean
-  }): void {
-    const { worker, assigned, inFlight, atMs, adopted } = options
-    if (worker !== this.#worker) {
-      this.#worker = worker
-      this.#losses.clear()
-    }
+  /** What a worker assigned before we listened is taken for answered. */
+  adopt({ worker, assigned, inFlight }: WorkerReading): void {
     for (const [backend, count] of assigned) {
-      let losses = this.#losses.get(backend)
-      if (losses === undefined) {
-        losses = new HiddenLosses(adopted ? count - inFlight(backend) : 0)
-        this.#losses.set(backend, losses)
-      }
-      losses.read({ assigned: count, inFlight: inFlight(backend), atMs })
+      this.#losses.set(`${worker} ${backend}`, new HiddenLosses(count - (inFlight.get(backend) ?? 0)))
+    }
+  }
+
+  read({ worker, assigned, inFlight, atMs }: WorkerReading): void {
+    for (const key of this.#losses.keys()) if (!key.startsWith(`${worker} `)) this.#losses.delete(key)
+    for (const [backend, count] of assigned) {
+      const reading = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs }
+      this.#lossesOf(worker, backend).read(reading)
     }
   }
 
   /** Counts what was lost without a trace as of the last reading. `thresholdOf` is the split of now. */
   settle(atMs: number, thresholdOf: (environment: string) => number): void {
-    for (const [backend, losses] of this.#losses) {
+    for (const [key, losses] of this.#losses) {
       const lost = losses.settle()
+      const backend = key.slice(key.indexOf(' ') + 1)
       const user = this.#owners.get(backend)?.[0]?.user
       if (lost === 0 || user === undefined) continue
       const counter = this.#samples.counter(user)
@@ -111,6 +110,16 @@ export class Traffic {
       const [environment = '', id = ''] = key.split(' ')
       if (!isKnown(environment, id)) this.#instances.delete(key)
     }
+  }
+
+  #lossesOf(worker: number, backend: string): HiddenLosses {
+    const key = `${worker} ${backend}`
+    let losses = this.#losses.get(key)
+    if (losses === undefined) {
+      losses = new HiddenLosses()
+      this.#losses.set(key, losses)
+    }
+    return losses
   }
 
   #count(request: LoggedRequest, { user, slots }: Owner): void {
