@@ -64,17 +64,14 @@ export class FleetScaler {
     const runs = (await this.#runtime.list()).filter(
       (run) => run.environment === release.environment && run.release === release.id,
     )
+    // Cut short in an earlier shrink or retire: the edge gives them no request any more, so they cannot stay.
+    const seen = await this.#traffic.seen(release.environment)
+    const draining = (seen?.instances ?? []).filter((each) => each.draining).map(({ id }) => id)
     return Object.entries(counts).flatMap(([name, count]) => {
       const service = serviceOf(release, name)
       if (service.kind !== 'web' && service.kind !== 'worker') return []
-      return [
-        planService(
-          service,
-          count,
-          runs.filter((run) => run.service === name),
-          replace,
-        ),
-      ]
+      const own = runs.filter((run) => run.service === name)
+      return [planService(service, count, own, [...replace, ...draining])]
     })
   }
 

@@ -157,6 +157,16 @@ test('a release that was cut short in its launch is taken up again', async () =>
   await first
 })
 
+test('an instance that was drained by an attempt cut short is replaced, as the edge gives it nothing any more', async () => {
+  await serve('r1', 2)
+  const [first] = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const drained = first?.id ?? ''
+  await world.edge.drain({ environment, release: 'r1', instances: [drained] }, { deadlineMs: 1000 })
+  const fleet = await world.target.scale(world.release({ id: 'r1' }), { web: 2 }, options())
+  expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
+  expect(fleet.instances.map(({ id }) => id)).not.toContain(drained)
+})
+
 test('an instance that listens on the wrong port is told which one', async () => {
   const release = world.release({ id: 'r1', env: { APP_PORT: '0' }, readyMs: 700 })
   const failure = await world.target.scale(release, { web: 1 }, options()).catch((error: unknown) => error)

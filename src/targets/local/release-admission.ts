@@ -37,7 +37,8 @@ export async function admitRelease(
     } catch (error) {
       await forget(record, store)
       const isPort = isSluiceError(error) && (error.code === 'PORT_TAKEN' || error.code === 'ROUTE_CONFLICT')
-      const isInternal = isPort && Object.values(internalPorts).some((port) => error.message.includes(String(port)))
+      const isInternal =
+        isPort && Object.values(internalPorts).some((port) => new RegExp(`\\b${port}\\b`).test(error.message))
       if (!isInternal || attempt >= PORT_ATTEMPTS) throw error
     }
   }
