@@ -55,5 +55,6 @@ export function closeBusinessBlock(test: BusinessTest, second: number): void {
 
 /** ln E. */
 export function businessEvidence(test: BusinessTest): number {
+  if (test.counts.old + test.counts.new === 0) return 0
   return logSumExp(test.sums) - Math.log(dropRatios.length)
 }

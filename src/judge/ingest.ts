@@ -13,6 +13,7 @@ import { addRequests } from './routing-guard.ts'
 import { bookShared } from './second-look.ts'
 import { openSlot, recent, slotOf } from './seconds.ts'
 import type { JudgeState } from './state.ts'
+import { addSuspect, fadeSuspects, isEjected } from './suspects.ts'
 import { addWebVital, closeWebVitalsBlock } from './web-vitals-test.ts'
 
 /** Events of one arrival second and weight that became known in this step. */
@@ -49,11 +50,13 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
       // What arrived before the judgement belongs to the history, or to an earlier deployment.
       if (second < (state.startedAt ?? now)) continue
       const group = groupOf(groups, second, weight, () => gamble(second, weight))
-      const bad = sample.distinctBad ?? sample.bad
+      const seen = sample.distinctBad ?? sample.bad
       const totals = state.totals[release]
       totals.requests += sample.requests
       totals.bad += sample.bad
-      totals.distinct += bad
+      totals.distinct += seen
+      // Its failures are its own; its requests still are the release's.
+      const bad = release === 'new' && isEjected(state.suspects, sample.instance, second) ? 0 : seen
       if (release === 'new') {
         group.requestsNew += sample.requests
         group.badNew += bad
@@ -64,7 +67,7 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
       if (bad > 0) {
         const instance = sample.instance ?? '*'
         if (release === 'new' && second >= state.exposure.from) {
-          state.suspects[instance] = (state.suspects[instance] ?? 0) + bad
+          addSuspect(state.suspects, instance, bad)
         }
         if (weight > 0 && addBad(state.robust, second, release, instance, bad)) late.cells = true
       }
@@ -211,6 +214,7 @@ function closeAll(state: JudgeState, input: JudgeInput, now: number, changed: bo
     if (state.latency !== null) closeLatencyBlocks(state.latency, now, learned.latency)
     if (doubt?.latency != null) closeLatencyBlocks(doubt.latency, now, learned.latency)
   }
+  fadeSuspects(state.suspects, now)
   closeBusinessBlock(state.business, now)
   closeWebVitalsBlock(state.webVitals, now)
   const { requestsOld, badOld } = recent(state.seconds, now, 30)

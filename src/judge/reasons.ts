@@ -74,6 +74,15 @@ export function alarmReason(state: JudgeState, doubt: Doubt): Reason {
   }
 }
 
+export function suspectReason(state: JudgeState, instance: string): Reason {
+  const bad = state.suspects.bad[instance] ?? 0
+  return {
+    test: 'instance',
+    text: `${instance} alone fails (about ${count(bad)} of the last failures): it is replaced, the release goes on`,
+    ...figures(state),
+  }
+}
+
 export function suspicion(state: JudgeState, cause: Cause, route?: string): string {
   switch (cause) {
     case 'errors':

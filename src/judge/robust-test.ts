@@ -96,6 +96,11 @@ export function addToCell(cell: Cell, release: 'old' | 'new', instance: string, 
   if (release === 'new') cell.fresh = true
 }
 
+/** An instance is to blame, not the release: its failures in recent cells count no more. */
+export function forgetInstance(test: RobustTest, instance: string): void {
+  for (const cell of test.cells) delete cell.badNew[instance]
+}
+
 /**
  * Takes in every cell that has ended by this second, those that late events have changed, and the open one each time that the new
  * release fails in it: the decisive failure need not wait for the end of its cell (a bet may be stopped at any time).

@@ -96,7 +96,7 @@ export function beginSecondLook(state: JudgeState, doubt: Doubt): void {
   if (state.policy.absoluteLimit < 0.95) doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
   if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half)
   state.exposure = { from, requests: 0, bad: 0 }
-  state.suspects = {}
+  state.suspects.bad = {}
   state.phase = 'confirming'
 }
 
@@ -180,17 +180,23 @@ export function bookShared(state: JudgeState, second: number, badNew: number, ba
 
 /** Back to normal: the alarm's evidence is spent, and the old release's present rate is learned. */
 export function clearDoubt(state: JudgeState): void {
-  const now = Math.floor(state.now)
   relearn(state)
-  const fresh = startTests(state.policy, now, state.learned.phi, state.robust.cellSeconds)
-  state.fast = startFastTest(now)
-  state.absolute.alarm = fresh.absolute.alarm
-  if (state.doubt?.cause === 'latency') state.latency = fresh.latency
+  restartAlarms(state)
+  if (state.doubt?.cause === 'latency') {
+    state.latency = startTests(state.policy, Math.floor(state.now), 1, state.robust.cellSeconds).latency
+  }
   if (state.doubt?.route !== undefined) state.routes = startRouteWatch()
   if (state.doubt?.cause === 'probes') state.probes = startProbeWatch()
   state.doubt = null
-  state.suspects = {}
+  state.suspects.bad = {}
   state.phase = 'open'
+}
+
+/** Spent evidence: the tests that withdraw traffic begin anew. */
+export function restartAlarms(state: JudgeState): void {
+  const now = Math.floor(state.now)
+  state.fast = startFastTest(now)
+  state.absolute.alarm = startLevelTest(state.absolute.alarm.limit, now, null)
 }
 
 /** p̂ and c from the old release's last 120 s; neither is ever lowered. */

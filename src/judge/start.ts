@@ -14,6 +14,7 @@ import { startRouteWatch } from './route-watch.ts'
 import { startRoutingGuard } from './routing-guard.ts'
 import { startSeconds } from './seconds.ts'
 import type { JudgeState, Learned } from './state.ts'
+import { startSuspects } from './suspects.ts'
 import { startTimeline } from './timeline.ts'
 import { startWebVitalsTest } from './web-vitals-test.ts'
 
@@ -41,7 +42,7 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
     ...startTests(policy, 0, 1, CELL_SECONDS),
     exposure: { from: 0, requests: 0, bad: 0 },
     totals: { old: { requests: 0, bad: 0, distinct: 0 }, new: { requests: 0, bad: 0, distinct: 0 } },
-    suspects: {},
+    suspects: startSuspects(0),
     doubt: null,
     incidentSince: null,
     marks: {

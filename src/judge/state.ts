@@ -12,6 +12,7 @@ import type { RobustTest } from './robust-test.ts'
 import type { RouteWatch } from './route-watch.ts'
 import type { RoutingGuard } from './routing-guard.ts'
 import type { Seconds } from './seconds.ts'
+import type { Suspects } from './suspects.ts'
 import type { Timeline } from './timeline.ts'
 import type { WebVitalsTest } from './web-vitals-test.ts'
 
@@ -48,8 +49,8 @@ export interface JudgeState {
   ratio: RatioSequence
   exposure: Exposure
   totals: { old: Totals; new: Totals }
-  /** Failures per instance of the new release since the last (re)start. */
-  suspects: Record<string, number>
+  /** Recent failures per instance of the new release. */
+  suspects: Suspects
   doubt: Doubt | null
   /** Old release above its ceiling since this second: growth is held for a while. */
   incidentSince: number | null

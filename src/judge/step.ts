@@ -17,10 +17,11 @@ import {
   incidentReason,
   promotedText,
   rampReason,
+  suspectReason,
   suspicion,
   undecidedReason,
 } from './reasons.ts'
-import { robustEvidence } from './robust-test.ts'
+import { closeCells, forgetInstance, robustEvidence } from './robust-test.ts'
 import { ROUTE_BUDGET, routeEvidence } from './route-watch.ts'
 import { ROUTING_THRESHOLD, routingEvidence } from './routing-guard.ts'
 import {
@@ -30,11 +31,13 @@ import {
   mayLookAgain,
   raiseDoubt,
   relearn,
+  restartAlarms,
   secondLook,
   secondLookWeight,
 } from './second-look.ts'
 import { cellSecondsFor, startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
+import { eject, ejectable, pendingEjections } from './suspects.ts'
 import { addPoint, isDue, UNKNOWN } from './timeline.ts'
 import { webVitalsEvidence } from './web-vitals-test.ts'
 import { failures, risk } from './words.ts'
@@ -171,12 +174,29 @@ function findAlarm(state: JudgeState, input: JudgeInput): Alarm | null {
 
 function retreat(state: JudgeState, input: JudgeInput, alarm: Alarm): Decision {
   if (alarm.cause === 'routing') return misrouted(state, input, alarm)
+  const suspect = ejectable(state.suspects, input.new.instances, Math.floor(state.now))
+  if (suspect !== null && (alarm.cause === 'errors' || alarm.cause === 'absolute')) {
+    return blameInstance(state, input, suspect)
+  }
   raiseDoubt(state, input, alarm.cause, alarm.evidence, alarm.route)
   state.marks.retreats += 1
   state.marks.protectedAfter = elapsed(state)
   const { doubt } = state
   const reasons = doubt === null ? [] : [alarmReason(state, doubt)]
   return { action: 'retreat', weight: 0, replace: doubt?.replace ?? [], reasons }
+}
+
+/** One instance explains the alarm: it goes, its failures are forgotten, and the release stays. */
+function blameInstance(state: JudgeState, input: JudgeInput, suspect: string): Decision {
+  const now = Math.floor(state.now)
+  const reason = suspectReason(state, suspect)
+  state.exposure.bad = Math.max(0, state.exposure.bad - (state.suspects.bad[suspect] ?? 0))
+  eject(state.suspects, suspect, now)
+  forgetInstance(state.robust, suspect)
+  closeCells(state.robust, now, input.old.instances.length, true)
+  restartAlarms(state)
+  const replace = pendingEjections(state.suspects, input.new.instances, now)
+  return { action: 'hold', weight: state.weight, replace, reasons: [reason] }
 }
 
 /** Routing is not what we think: nothing grows, shares as observed are used from now on, a person is asked. */
@@ -278,12 +298,9 @@ function open(state: JudgeState, input: JudgeInput, passed: number): Decision {
   }
   if (held) return hold(next.weight, [incidentReason(state)])
   const climbs = state.policy.mode === 'ramp' || next.weight < state.watchWeight
-  return {
-    action: climbs ? 'ramp' : 'hold',
-    weight: next.weight,
-    replace: [],
-    reasons: [rampReason(state, now, next.weight)],
-  }
+  const replace = pendingEjections(state.suspects, input.new.instances, Math.floor(state.now))
+  const reasons = [rampReason(state, now, next.weight)]
+  return { action: climbs ? 'ramp' : 'hold', weight: next.weight, replace, reasons }
 }
 
 function followEngine(state: JudgeState, input: JudgeInput): void {

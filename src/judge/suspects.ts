@@ -1,18 +1,89 @@
 /**
- * Failures that sit on one instance are no proof against a release: that instance is replaced before the second look.
- * A fleet of one cannot tell the two apart, so its only instance is always replaced.
+ * Failures that sit on one instance are no proof against a release. Where the others are enough to tell, that instance alone is
+ * replaced and the release goes on; else all traffic is withdrawn, and it is replaced before the second look.
+ * Counts are of the recent past: they are halved every 10 s.
  */
-const MOST_OF_ALL = 0.8
+export interface Suspects {
+  bad: Record<string, number>
+  halvedAt: number
+  /** Instances told to be replaced while the release went on: id → second. Their failures count no more. */
+  readonly ejected: Record<string, number>
+}
 
-export function suspectInstances(badByInstance: Readonly<Record<string, number>>, live: readonly string[]): string[] {
-  if (live.length === 1) return [...live]
-  let total = 0
-  let worst: string | null = null
-  for (const id of live) {
-    const bad = badByInstance[id] ?? 0
-    total += bad
-    if (worst === null || bad > (badByInstance[worst] ?? 0)) worst = id
+const HALF_LIFE_SECONDS = 10
+/** An instance that holds at least this share of the failures is suspected. */
+const MOST_OF_ALL = 0.8
+/** Accepted chance that a bad release's failures happen to sit on one of m instances: m^(1−k) for k failures. */
+const LOG_CHANCE = Math.log(1000)
+/** A release whose instances go bad one after the other is bad itself. */
+const MOST_EJECTIONS = 2
+const EJECTION_WINDOW_SECONDS = 300
+/** An instance that was not replaced by then counts again. */
+const FORGIVEN_SECONDS = 60
+
+export function startSuspects(second: number): Suspects {
+  return { bad: {}, halvedAt: second, ejected: {} }
+}
+
+export function addSuspect(suspects: Suspects, instance: string, bad: number): void {
+  suspects.bad[instance] = (suspects.bad[instance] ?? 0) + bad
+}
+
+export function fadeSuspects(suspects: Suspects, second: number): void {
+  if (second - suspects.halvedAt < HALF_LIFE_SECONDS) return
+  suspects.halvedAt = second
+  for (const [id, bad] of Object.entries(suspects.bad)) {
+    if (bad < 0.5) delete suspects.bad[id]
+    else suspects.bad[id] = bad / 2
   }
-  const most = worst === null ? 0 : (badByInstance[worst] ?? 0)
-  return worst !== null && most >= 2 && most >= MOST_OF_ALL * total ? [worst] : []
+  for (const [id, at] of Object.entries(suspects.ejected)) {
+    if (second - at > EJECTION_WINDOW_SECONDS) delete suspects.ejected[id]
+  }
+}
+
+/** Who is to be replaced before a second look. A fleet of one cannot tell instance from release: its only one is. */
+export function suspectInstances(suspects: Suspects, live: readonly string[]): string[] {
+  if (live.length === 1) return [...live]
+  const { id, bad, all } = worst(suspects, live)
+  return id !== null && bad >= 2 && bad >= MOST_OF_ALL * all ? [id] : []
+}
+
+/** The one instance that explains an alarm better than the release does; null when none does. */
+export function ejectable(suspects: Suspects, live: readonly string[], second: number): string | null {
+  const active = live.filter((id) => !isEjected(suspects, id, second))
+  if (active.length < 2 || Object.keys(suspects.ejected).length >= MOST_EJECTIONS) return null
+  const { id, bad, all } = worst(suspects, active)
+  const enough = 1 + LOG_CHANCE / Math.log(active.length)
+  return id !== null && bad >= enough && bad >= MOST_OF_ALL * all ? id : null
+}
+
+export function eject(suspects: Suspects, instance: string, second: number): void {
+  suspects.ejected[instance] = second
+  delete suspects.bad[instance]
+}
+
+/** True for arrivals after the ejection, until the instance is gone or forgiven. */
+export function isEjected(suspects: Suspects, instance: string | undefined, second: number): boolean {
+  const at = instance === undefined ? undefined : suspects.ejected[instance]
+  return at !== undefined && second - at <= FORGIVEN_SECONDS
+}
+
+/** Ejected instances that still live. */
+export function pendingEjections(suspects: Suspects, live: readonly string[], second: number): string[] {
+  return live.filter((id) => isEjected(suspects, id, second))
+}
+
+function worst(suspects: Suspects, live: readonly string[]): { id: string | null; bad: number; all: number } {
+  let id: string | null = null
+  let bad = 0
+  let all = 0
+  for (const candidate of live) {
+    const count = suspects.bad[candidate] ?? 0
+    all += count
+    if (count > bad) {
+      bad = count
+      id = candidate
+    }
+  }
+  return { id, bad, all }
 }

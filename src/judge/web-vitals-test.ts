@@ -12,6 +12,8 @@ export interface WebVitalsTest {
   readonly cap: number
   readonly vitals: Record<'lcp' | 'inp' | 'cls', VitalTest>
   blockUntil: number
+  /** False until the first page view. */
+  seen: boolean
 }
 
 interface VitalTest {
@@ -36,10 +38,11 @@ export function startWebVitalsTest(second: number, cap: number): WebVitalsTest {
     new: [0, 0, 0],
     past: [2, 1, 20],
   })
-  return { cap, vitals: { lcp: vital(), inp: vital(), cls: vital() }, blockUntil: second + BLOCK_SECONDS }
+  return { cap, vitals: { lcp: vital(), inp: vital(), cls: vital() }, blockUntil: second + BLOCK_SECONDS, seen: false }
 }
 
 export function addWebVital(test: WebVitalsTest, count: WebVitalCount): void {
+  test.seen = true
   const side = test.vitals[count.metric][count.release]
   side[0] = (side[0] ?? 0) + count.needsImprovement + count.poor
   side[1] = (side[1] ?? 0) + count.poor
@@ -47,7 +50,7 @@ export function addWebVital(test: WebVitalsTest, count: WebVitalCount): void {
 }
 
 export function closeWebVitalsBlock(test: WebVitalsTest, second: number): void {
-  if (second + 1 < test.blockUntil) return
+  if (second + 1 < test.blockUntil || !test.seen) return
   for (const name of vitalNames) closeVital(test.vitals[name], test.cap)
   test.blockUntil = second + 1 + BLOCK_SECONDS
 }
@@ -73,6 +76,7 @@ function closeVital(vital: VitalTest, cap: number): void {
 
 /** ln E over all three. */
 export function webVitalsEvidence(test: WebVitalsTest): number {
+  if (!test.seen) return 0
   return logSumExp(vitalNames.map((name) => vitalEvidence(test, name))) - Math.log(vitalNames.length)
 }
 
