@@ -1,9 +1,6 @@
-import { lookup } from 'node:dns/promises'
-import { mkdir, readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
+import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../model/error.ts'
-import { thresholdOf, WEIGHT_STEPS } from '../assignment.ts'
 import type {
   CallOptions,
   Drained,
@@ -19,21 +16,28 @@ import { loadEdge, saveEdge } from '../edge-state.ts'
 import { type SampleArchive, sampleArchive } from '../sample-archive.ts'
 import { SampleLog } from '../sample-log.ts'
 import { assertApplicable } from '../table.ts'
-import { assetPathsOf } from './asset-paths.ts'
 import { haproxyCapabilities } from './capabilities.ts'
-import { certificateStamp, pruneCertificates, readCertificates, writeCertificates } from './certificate-files.ts'
-import { configurationOf, missingSections } from './configuration.ts'
-import { DataPlane, type DesiredPlane, nameOf, type PlaneReading } from './data-plane.ts'
+import { certificateStamp, pruneCertificates, writeCertificates } from './certificate-files.ts'
+import { missingSections } from './configuration.ts'
+import { DataPlane, nameOf, type PlaneReading } from './data-plane.ts'
+import {
+  type AssetPaths,
+  type Desire,
+  drainKey,
+  instancesOf,
+  planFor,
+  weightIn,
+  withHold,
+  withTable,
+} from './desire.ts'
 import { edgeStateOf, inFlightOn } from './edge-state-view.ts'
 import { layoutBelow } from './layout.ts'
 import { readLoaded } from './loaded.ts'
-import { mapsOf } from './maps.ts'
-import { backendOf, type Pool, planPool } from './pool.ts'
-import { assertPortFree, hasIpv6 } from './ports.ts'
+import type { Pool } from './pool.ts'
+import { assertPortFree } from './ports.ts'
 import { listenToRing, type RingLog } from './ring-log.ts'
 import { serial } from './serial.ts'
-import { wantedSlots } from './slot-commands.ts'
-import { type StaticServer, serveFiles } from './static-server.ts'
+import { type ServedFile, type StaticServer, serveFiles } from './static-server.ts'
 import { assertExpressible } from './table-limits.ts'
 import { Traffic, type WorkerReading } from './traffic.ts'
 
@@ -53,15 +57,7 @@ const SUPERVISE_MS = 250
 const CERTIFICATES_MS = 3000
 const ARCHIVE_MS = 3000
 const DRAIN_POLL_MS = 20
-/** Longest wait for a first passed check before traffic is led to a release. */
-const AWAIT_MS = 2000
 const STOP_GRACE_MS = 1500
-
-interface Desire {
-  readonly tables: ReadonlyMap<string, RouteTable>
-  readonly holds: readonly HoldOrder[]
-  readonly draining: ReadonlySet<string>
-}
 
 /** The HAProxy edge: keeps the tables, sets HAProxy to them, counts what happens, and starts HAProxy again when it dies. */
 export class HaproxyAgent implements Edge {
@@ -77,7 +73,8 @@ export class HaproxyAgent implements Edge {
   readonly #closers: (RingLog | StaticServer)[] = []
   #desire: Desire
   #pool: Pool
-  #assetPaths: ReadonlyMap<string, readonly string[]> = new Map()
+  #assetPaths: AssetPaths = new Map()
+  #isUnsaved = false
   #certificateStamp = ''
   #stopping = false
 
@@ -129,13 +126,7 @@ export class HaproxyAgent implements Edge {
       options.signal?.throwIfAborted()
       assertApplicable(table, this.#desire.tables)
       assertExpressible(table)
-      const tables = new Map(this.#desire.tables).set(table.environment, table)
-      const listed = new Set(table.releases.flatMap(instancesOf).map((id) => drainKey(table.environment, id)))
-      // The table is the truth: an instance that it lists again takes part again.
-      const draining = [...this.#desire.draining].filter(
-        (key) => !key.startsWith(`${table.environment} `) && !listed.has(key),
-      )
-      await this.#become({ ...this.#desire, tables, draining: new Set(draining) })
+      await this.#become(withTable(this.#desire, table))
     })
   }
 
@@ -151,46 +142,44 @@ export class HaproxyAgent implements Edge {
   }
 
   async samples(query: SampleQuery): Promise<SampleBatch> {
+    this.#archive.add(this.#samples.flush())
     return this.#samples.read(query)
   }
 
   async drain(target: DrainTarget, options: CallOptions & { readonly deadlineMs: number }): Promise<Drained> {
+    const { environment } = target
     const startedAt = Date.now()
-    const until = startedAt + options.deadlineMs
-    const ids = await this.#inOrder(async () => {
-      const table = this.#desire.tables.get(target.environment)
-      const release = table?.releases.find(({ release }) => release === target.release)
-      const known = release === undefined ? [] : instancesOf(release)
-      const chosen = known.filter((id) => target.instances === undefined || target.instances.includes(id))
-      const keys = chosen.map((id) => drainKey(target.environment, id))
+    const slots = await this.#inOrder(async () => {
+      const table = this.#desire.tables.get(environment)
+      const release = table?.releases.find((each) => each.release === target.release)
+      const ids = release === undefined ? [] : instancesOf(release)
+      const isMeant = (id: string) => target.instances === undefined || target.instances.includes(id)
+      const keys = ids.filter(isMeant).map((id) => drainKey(environment, id))
       await this.#become({ ...this.#desire, draining: new Set([...this.#desire.draining, ...keys]) })
-      return new Set(chosen)
+      // Also slots of instances that the table has dropped while they were busy.
+      return this.#traffic.slotsOf(this.#pool, { environment, release: target.release }, isMeant)
     })
-    const slots = this.#pool.flatMap(({ name, user, slots }) =>
-      slots
-        .filter(({ instance }) => user?.environment === target.environment && ids.has(instance?.id ?? ''))
-        .map((slot) => ({ backend: name, slot: slot.name })),
-    )
-    if (slots.length === 0) return { cut: 0, tookMs: Date.now() - startedAt }
+    const isUndone = () => slots.some(({ id }) => this.#isBackInRotation(environment, id))
     for (;;) {
       options.signal?.throwIfAborted()
-      const left = inFlightOn(await this.#plane.read(), slots)
-      if (left === 0) return { cut: 0, tookMs: Date.now() - startedAt }
-      if (Date.now() >= until) {
+      if (isUndone()) throw new SluiceError('STATE_CONFLICT', 'the release gets traffic again')
+      const left = slots.length === 0 ? 0 : inFlightOn(await this.#plane.read(), slots)
+      const tookMs = Date.now() - startedAt
+      if (left === 0) return { cut: 0, tookMs }
+      if (tookMs >= options.deadlineMs) {
         await this.#plane.cut(slots)
-        return { cut: left, tookMs: Date.now() - startedAt }
+        return { cut: left, tookMs }
       }
-      await sleep(Math.min(DRAIN_POLL_MS, Math.max(1, until - Date.now())))
+      await sleep(Math.min(DRAIN_POLL_MS, Math.max(1, options.deadlineMs - tookMs)))
     }
   }
 
   hold(order: HoldOrder): Promise<void> {
     return this.#inOrder(async () => {
-      const others = this.#desire.holds.filter(
-        ({ environment, service }) =>
-          environment !== order.environment || (order.service !== undefined && service !== order.service),
-      )
-      await this.#become({ ...this.#desire, holds: order.mode === 'off' ? others : [...others, order] })
+      if (!this.#desire.tables.has(order.environment)) {
+        throw new SluiceError('NOT_FOUND', `the edge serves no environment ${order.environment}`)
+      }
+      await this.#become(withHold(this.#desire, order))
     })
   }
 
@@ -210,65 +199,52 @@ export class HaproxyAgent implements Edge {
 
   /** All or nothing: what HAProxy refuses leaves everything as it was. */
   async #become(desire: Desire): Promise<void> {
-    const before = { desire: this.#desire, pool: this.#pool, assetPaths: this.#assetPaths }
+    const before = this.#desire
     try {
       await this.#enforce(desire)
     } catch (error) {
-      this.#desire = before.desire
-      this.#pool = before.pool
-      this.#assetPaths = before.assetPaths
-      await this.#enforce(before.desire).catch((again: unknown) => this.#options.log(`not restored: ${String(again)}`))
+      await this.#enforce(before).catch((again: unknown) => this.#options.log(`not restored: ${String(again)}`))
       throw error
     }
-    const { tables, holds } = desire
-    await saveEdge(this.#options.directory, { tables: [...tables.values()], holds })
+    await this.#save()
   }
 
   async #enforce(desire: Desire): Promise<void> {
-    const all = [...desire.tables.values()]
-    const certificates = await readCertificates(all)
-    const stamp = await certificateStamp(all)
-    const pool = planPool(this.#plane.isRunning || this.#pool.length > 0 ? this.#pool : [], all, Date.now())
-    const sections = configurationOf({
-      tables: all,
-      pool,
-      fileLimit: await fileLimit(),
-      ipv6: hasIpv6(),
-      certificates: new Map(certificates.map(({ port, name }) => [port, name])),
-    })
-    await this.#assertPortsFree(sections)
-    const assetPaths = new Map<string, readonly string[]>()
-    for (const table of all) {
-      const known = this.#desire.tables.get(table.environment)
-      const kept = known === table ? this.#assetPaths.get(table.environment) : undefined
-      assetPaths.set(table.environment, kept ?? (await assetPathsOf(table)))
-    }
-    await writeCertificates(layoutBelow(this.#options.directory).certificates, certificates)
-    const plane: DesiredPlane = {
-      sections,
-      pool,
-      maps: mapsOf({ tables: all, holds: desire.holds, pool, assetPaths }),
-      slots: wantedSlots(
-        pool,
-        (environment, id) => desire.draining.has(drainKey(environment, id)),
-        await addressesOf(all),
-      ),
-      draining: [...desire.draining],
-      awaited: all.flatMap((table) => newlyLed(table, this.#desire.tables.get(table.environment), pool)),
-      awaitMs: AWAIT_MS,
-    }
+    const plan = await planFor(desire, { desire: this.#desire, pool: this.#pool, assetPaths: this.#assetPaths })
+    await this.#assertPortsFree(plan.plane.sections)
+    const { certificates } = layoutBelow(this.#options.directory)
+    await writeCertificates(certificates, plan.certificates)
     // Lines of the first requests may come before the commands return.
-    this.#traffic.assign(pool)
-    const { reloaded } = await this.#plane.set(plane)
+    this.#traffic.assign(plan.pool)
+    const { reloaded } = await this.#plane.set(plan.plane)
     this.#desire = desire
-    this.#pool = pool
-    this.#assetPaths = assetPaths
-    this.#certificateStamp = stamp
-    if (reloaded) await pruneCertificates(layoutBelow(this.#options.directory).certificates, certificates)
+    this.#pool = plan.pool
+    this.#assetPaths = plan.assetPaths
+    this.#certificateStamp = plan.certificateStamp
+    if (reloaded) await pruneCertificates(certificates, plan.certificates)
     const known = new Set(
-      all.flatMap((table) => table.releases.flatMap(instancesOf).map((id) => drainKey(table.environment, id))),
+      [...desire.tables.values()].flatMap(({ environment, releases }) =>
+        releases.flatMap(instancesOf).map((id) => drainKey(environment, id)),
+      ),
     )
     this.#traffic.retain((environment, id) => known.has(drainKey(environment, id)))
+  }
+
+  /** A full disk must not stop a rollback: the tables are in force, and are written again until that succeeds. */
+  async #save(): Promise<void> {
+    const { tables, holds } = this.#desire
+    try {
+      await saveEdge(this.#options.directory, { tables: [...tables.values()], holds })
+      this.#isUnsaved = false
+    } catch (error) {
+      this.#isUnsaved = true
+      this.#options.log(`the state could not be written, trying again: ${String(error)}`)
+    }
+  }
+
+  #isBackInRotation(environment: string, id: string): boolean {
+    if (this.#desire.draining.has(drainKey(environment, id))) return false
+    return this.#desire.tables.get(environment)?.releases.some((release) => instancesOf(release).includes(id)) ?? false
   }
 
   async #assertPortsFree(sections: ReadonlyMap<string, string>): Promise<void> {
@@ -296,7 +272,10 @@ export class HaproxyAgent implements Edge {
     every(SUPERVISE_MS, () => this.#supervise())
     every(SECOND_MS, () => this.#tick())
     every(CERTIFICATES_MS, () => this.#renewCertificates())
-    every(ARCHIVE_MS, () => this.#archive.write())
+    every(ARCHIVE_MS, async () => {
+      await this.#archive.write()
+      if (this.#isUnsaved) await this.#inOrder(() => this.#save())
+    })
   }
 
   async #supervise(): Promise<void> {
@@ -319,10 +298,7 @@ export class HaproxyAgent implements Edge {
   async #countLosses(reading: PlaneReading): Promise<void> {
     this.#traffic.read(workerReading(reading))
     await sleep(SETTLE_MS)
-    this.#traffic.settle(reading.atMs, (environment) => {
-      const table = this.#desire.tables.get(environment)
-      return table === undefined ? 0 : thresholdOf(table.split)
-    })
+    this.#traffic.settle(reading.atMs, (environment) => weightIn(this.#desire, environment))
   }
 
   async #renewCertificates(): Promise<void> {
@@ -331,12 +307,10 @@ export class HaproxyAgent implements Edge {
     await this.#inOrder(() => this.#enforce(this.#desire))
   }
 
-  #countFile(served: Parameters<Parameters<typeof serveFiles>[0]['onServed']>[0]): void {
+  #countFile(served: ServedFile): void {
     const { environment, service, release, status, atMs, tookMs } = served
-    const table = this.#desire.tables.get(environment)
     const counter = this.#samples.counter({ environment, service, release })
-    const weight = table === undefined ? 0 : thresholdOf(table.split) / WEIGHT_STEPS
-    const arrival = { second: Math.floor(atMs / SECOND_MS), weight, route: '*' }
+    const arrival = { second: Math.floor(atMs / SECOND_MS), weight: weightIn(this.#desire, environment), route: '*' }
     counter.assign(arrival)
     counter.complete(arrival, { status, bad: status >= 500, latencyMs: Math.max(tookMs, 0.5), visitor: null })
   }
@@ -344,57 +318,6 @@ export class HaproxyAgent implements Edge {
 
 function workerReading({ servers, assigned, worker, atMs }: PlaneReading): WorkerReading {
   const backends = servers.filter((row) => row['svname'] === 'BACKEND')
-  return {
-    worker: worker ?? 0,
-    assigned,
-    atMs,
-    inFlight: new Map(backends.map((row) => [nameOf(row), Number(row['scur'])])),
-  }
-}
-
-function instancesOf(release: RouteTable['releases'][number]): string[] {
-  return release.services.flatMap(({ instances }) => instances.map(({ id }) => id))
-}
-
-function drainKey(environment: string, instance: string): string {
-  return `${environment} ${instance}`
-}
-
-/** Backends of releases that get traffic now and had none before. */
-function newlyLed(table: RouteTable, before: RouteTable | undefined, pool: Pool): string[] {
-  const led = ({ split }: RouteTable) => [split.base, split.weight > 0 ? split.candidate : null]
-  const old = before === undefined ? [] : led(before)
-  return led(table)
-    .filter((release) => release !== null && !old.includes(release))
-    .flatMap((release) => table.releases.find((each) => each.release === release)?.services ?? [])
-    .flatMap(({ service }) =>
-      led(table).map((release) => backendOf(pool, { environment: table.environment, release: release ?? '', service })),
-    )
-    .flatMap((backend) => (backend === undefined ? [] : [backend.name]))
-}
-
-/** HAProxy takes addresses only at run time. */
-async function addressesOf(tables: readonly RouteTable[]): Promise<Map<string, string>> {
-  const hosts = new Set(
-    tables.flatMap(({ releases }) =>
-      releases.flatMap(({ services }) => services.flatMap(({ instances }) => instances.map(({ host }) => host))),
-    ),
-  )
-  const addresses = new Map<string, string>()
-  for (const host of hosts) {
-    if (isIP(host) !== 0) continue
-    try {
-      addresses.set(host, (await lookup(host, { family: 4 })).address)
-    } catch (cause) {
-      throw new SluiceError('EDGE_REFUSED_TABLE', `the host ${host} of an instance has no address`, { cause })
-    }
-  }
-  return addresses
-}
-
-/** Soft limit of open files, which HAProxy inherits. */
-async function fileLimit(): Promise<number> {
-  const text = await readFile('/proc/self/limits', 'utf8').catch(() => '')
-  const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1]
-  return soft === undefined ? 10_240 : Number(soft)
+  const inFlight = new Map(backends.map((row) => [nameOf(row), Number(row['scur'])]))
+  return { worker: worker ?? 0, assigned, inFlight, atMs }
 }

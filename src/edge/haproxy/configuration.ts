@@ -142,11 +142,11 @@ const defaultsSection = `defaults
   timeout http-keep-alive 60s
   timeout tunnel ${NEVER_MS}ms
   timeout client-fin 30s
-  http-error status 400 content-type application/json file pages/BAD_REQUEST.json hdr x-sluice-error BAD_REQUEST
-  http-error status 408 content-type application/json file pages/REQUEST_TIMEOUT.json hdr x-sluice-error REQUEST_TIMEOUT
-  http-error status 502 content-type application/json file pages/APP_UNREACHABLE.json hdr x-sluice-error APP_UNREACHABLE
-  http-error status 503 content-type application/json file pages/NO_INSTANCE.json hdr x-sluice-error NO_INSTANCE
-  http-error status 504 content-type application/json file pages/APP_TIMEOUT.json hdr x-sluice-error APP_TIMEOUT`
+  http-error status 400 content-type application/json file pages/BAD_REQUEST.json hdr x-sluice-error BAD_REQUEST hdr cache-control no-store
+  http-error status 408 content-type application/json file pages/REQUEST_TIMEOUT.json hdr x-sluice-error REQUEST_TIMEOUT hdr cache-control no-store
+  http-error status 502 content-type application/json file pages/APP_UNREACHABLE.json hdr x-sluice-error APP_UNREACHABLE hdr cache-control no-store
+  http-error status 503 content-type application/json file pages/NO_INSTANCE.json hdr x-sluice-error NO_INSTANCE hdr cache-control no-store
+  http-error status 504 content-type application/json file pages/APP_TIMEOUT.json hdr x-sluice-error APP_TIMEOUT hdr cache-control no-store`
 
 /** Our own answers: a page for people, a document for programs. */
 const errorsSection = [
@@ -154,7 +154,7 @@ const errorsSection = [
   '  acl page req.fhdr(accept) -m sub text/html',
   ...Object.entries(edgeAnswers).flatMap(([code, { status }]) => {
     const answer = (type: string, file: string) =>
-      `  http-request return status ${status} content-type "${type}" file pages/${file} hdr x-sluice-error ${code}`
+      `  http-request return status ${status} content-type "${type}" file pages/${file} hdr x-sluice-error ${code} hdr cache-control no-store`
     const retry = status === 503 ? ' hdr retry-after 5' : ''
     return [
       `${answer('text/html;charset=utf-8', `${code}.html`)}${retry} if page { var(txn.err) -m str ${code} }`,

@@ -24,6 +24,8 @@ const logFields = [
   '%HP',
 ]
 export const LOG_MARK = 'request'
+/** In place of a threshold: the request named its release, so it is no evidence about anybody. */
+export const PINNED = 'pinned'
 export const logFormat = `log-format "${LOG_MARK} ${logFields.join(' ')}"`
 
 /** Requests that no rule stops go on to the backend that the variables name. */
@@ -57,6 +59,7 @@ export function publicRules({ port, secure, limits, redirects }: FrontendRules):
     ...(limits.bodyBytes === 0
       ? []
       : [`http-request set-var(txn.err) str(BODY_TOO_LARGE) if { req.body_size gt ${limits.bodyBytes} }`]),
+    'http-request set-var(txn.err) str(BAD_REQUEST) if METH_CONNECT',
     'http-request allow if { var(txn.err) -m found }',
     'http-request set-var(txn.h) req.hdr(host),host_only,lower,rtrim(.)',
     'http-request set-var(txn.p) path,concat(/)',
@@ -76,7 +79,7 @@ export function publicRules({ port, secure, limits, redirects }: FrontendRules):
     'http-request set-var(txn.rv) var(txn.q),concat(*|),concat(,txn.p),map_beg(maps/routes.map) if !{ var(txn.rv) -m found }',
     'http-request set-var(txn.be) var(txn.rv),field(1,|) if { var(txn.rv) -m found }',
     ...assetRules,
-    'http-request lua.hold if { var(txn.s),bytes(1,1) -m str h } !{ var(txn.be) -m str agent } or !{ var(txn.be),nbsrv gt 0 }',
+    'http-request lua.hold if { var(txn.s),bytes(1,1) -m str h } or !{ var(txn.be),nbsrv gt 0 }',
     'http-request allow if { var(txn.err) -m found } or { var(txn.be) -m str relay }',
     ...forwardRules(secure),
     'http-request track-sc0 var(txn.be) table counters',
@@ -118,7 +121,9 @@ const pinRules = [
   'http-request set-var(txn.key) var(txn.e),map_str(maps/preview.map) if { req.hdr(x-sluice-release) -m found }',
   'http-request set-var(txn.pinned) req.hdr(x-sluice-release) if { var(txn.key) -m found } { req.hdr(x-sluice-preview-key),secure_memcmp(txn.key) }',
   `http-request set-var(txn.r) var(txn.pinned) if ${pinned}`,
+  `http-request set-var(txn.t) str(${PINNED}) if ${pinned}`,
   `http-request set-var(txn.known) var(txn.e),concat(|,txn.r),map_str(maps/releases.map) if ${pinned}`,
+  'http-request set-var(txn.err) str(NO_INSTANCE) if { var(txn.r) -m len 0 }',
   `http-request set-var(txn.err) str(RELEASE_UNKNOWN) if ${pinned} !{ var(txn.known) -m found }`,
 ]
 
@@ -127,7 +132,7 @@ const assetRules = [
   'http-request set-var(txn.a) var(txn.e),concat(|,txn.a),map_str(maps/assets.map) if { var(txn.a) -m found }',
   'http-request set-var(txn.rv) str(agent|asset) if { var(txn.a) -m str 1 }',
   'http-request set-var(txn.be) str(agent) if { var(txn.a) -m str 1 }',
-  'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found } !{ var(txn.r) -m len 0 }',
+  'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found }',
   'http-request allow if { var(txn.err) -m found }',
 ]
 
@@ -137,7 +142,7 @@ function forwardRules(secure: boolean): string[] {
     'http-request del-header x-sluice- -m beg',
     'http-request del-header keep-alive',
     'http-request del-header proxy-connection',
-    'http-request set-header x-forwarded-for %[src]',
+    'http-request add-header x-forwarded-for %[src]',
     `http-request set-header x-forwarded-proto ${secure ? 'https' : 'http'}`,
     'http-request set-header x-forwarded-host %[req.hdr(host)]',
   ]
@@ -147,7 +152,7 @@ const responseRules = [
   'http-response lua.hop_response if { res.hdr(connection) -m found } !{ res.fhdr(connection) -i -m str close keep-alive upgrade }',
   'http-response del-header keep-alive',
   'http-response del-header x-sluice- -m beg if { var(txn.n) -m found } !{ var(txn.be) -m str agent }',
-  'http-after-response set-header x-sluice-release %[var(txn.r)] if { var(txn.r) -m found }',
+  'http-after-response set-header x-sluice-release %[var(txn.r)] if { var(txn.r) -m found } !{ var(txn.a) -m str 1 }',
 ]
 
 /** Services of one release among themselves: no split, no cookie, no samples. */

@@ -47,17 +47,18 @@ local function fields(text)
   return found
 end
 
--- flags | threshold | base | candidate | salt (which may hold a bar itself)
-local function release_of(txn, environment)
-  if txn:get_var("txn.pinned") then return txn:get_var("txn.r") end
+-- The release of the visitor and the one that may stand in for it.
+local function releases_of(txn, environment)
+  if txn:get_var("txn.pinned") then return txn:get_var("txn.r"), nil, nil end
+  -- flags | threshold | base | candidate | salt (which may hold a bar itself)
   local value = split:lookup(environment)
   if not value then return nil end
   local flags, threshold, base, candidate, salt = string.match(value, "^([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$")
   local place = txn:get_var("txn.x")
   local visitor = txn:get_var("txn.v")
   if visitor then place = txn.c:crc32(visitor .. salt) % 10000 end
-  if tonumber(place) < tonumber(threshold) then return candidate, threshold end
-  return base, threshold
+  if tonumber(place) < tonumber(threshold) then return candidate, base, threshold end
+  return base, nil, threshold
 end
 
 local function route_of(txn, environment, release)
@@ -68,15 +69,22 @@ end
 
 -- nil: go on; "wait"; or the code of an answer
 local function verdict(txn, environment)
-  local release, threshold = release_of(txn, environment)
-  if not release or release == "" then return "wait" end
+  local release, substitute, threshold = releases_of(txn, environment)
+  if not release or release == "" then return "NO_INSTANCE" end
   local route = route_of(txn, environment, release)
-  if not route then return "wait" end
-  local backend, service = string.match(route, "^([^|]*)|(.*)$")
+  if not route then return "ROUTE_NOT_FOUND" end
+  local backend, service = string.match(route, "^([^|]*)|([^|]*)")
   local held = holds:lookup(environment .. "|" .. service)
   if held == "maintenance" then return "MAINTENANCE" end
   if held == "wait" then return "wait" end
-  if tonumber(txn.c:nbsrv(backend)) == 0 then return "wait" end
+  if tonumber(txn.c:nbsrv(backend)) == 0 then
+    -- The base stands in for a candidate without an instance; the log shows by whose route, so it counts against it.
+    local other = substitute and substitute ~= "" and route_of(txn, environment, substitute)
+    local other_backend = other and string.match(other, "^([^|]*)|")
+    if not other_backend or tonumber(txn.c:nbsrv(other_backend)) == 0 then return "wait" end
+    backend = other_backend
+    release = substitute
+  end
   txn:set_var("txn.r", release)
   if threshold then txn:set_var("txn.t", threshold) end
   txn:set_var("txn.rv", route)

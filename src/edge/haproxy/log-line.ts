@@ -1,4 +1,4 @@
-import { LOG_MARK } from './frontend-rules.ts'
+import { LOG_MARK, PINNED } from './frontend-rules.ts'
 
 /** One request as HAProxy logged it at its end. */
 export interface LoggedRequest {
@@ -24,6 +24,8 @@ export interface LoggedRequest {
   readonly sequence: number | null
   /** Threshold in force at its arrival, of 10,000. */
   readonly threshold: number
+  /** Named its release by a preview key, or came by an internal port. */
+  readonly pinned: boolean
   readonly visitor: string | null
   readonly error: string | null
   readonly worker: number
@@ -58,7 +60,8 @@ export function parseLogLine(line: string): LoggedRequest | null {
     ender: at(12)[0] ?? '-',
     state: at(12)[1] ?? '-',
     sequence: at(13) === '-' ? null : Number(at(13)),
-    threshold: at(14) === '-' ? 0 : Number(at(14)),
+    threshold: Number(at(14)) || 0,
+    pinned: at(14) === PINNED,
     visitor: at(15) === '-' ? null : at(15),
     error: at(16) === '-' ? null : at(16),
     worker: time(17),

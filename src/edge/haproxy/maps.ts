@@ -1,4 +1,4 @@
-import { thresholdOf } from '../assignment.ts'
+import { thresholdOf, WEIGHT_STEPS } from '../assignment.ts'
 import type { HoldOrder, RouteTable } from '../edge.ts'
 import { normalPath } from '../route-index.ts'
 import { backendOf, type Pool } from './pool.ts'
@@ -76,7 +76,9 @@ function splitValue(table: RouteTable, holds: readonly HoldOrder[], assets: read
   const { environment, split } = table
   const isHeld = holds.some((hold) => hold.environment === environment && hold.mode !== 'off')
   const flags = `${table.stickiness ? 's' : 'r'}${isHeld ? 'h' : '-'}${assets.length > 0 ? 'a' : '-'}`
-  return `${flags}|${thresholdOf(split)}|${split.base ?? ''}|${split.candidate ?? ''}|${split.salt}`
+  // Without a base everybody is the candidate's as soon as anybody is.
+  const threshold = split.base === null && thresholdOf(split) > 0 ? WEIGHT_STEPS : thresholdOf(split)
+  return `${flags}|${threshold}|${split.base ?? ''}|${split.candidate ?? ''}|${split.salt}`
 }
 
 function servicesOf(tables: readonly RouteTable[], environment: string): Set<string> {

@@ -66,7 +66,7 @@ function load(port: number) {
       try {
         const answer = await ask({ port, ...request, ...(request.method === 'POST' ? { body: 'x'.repeat(2000) } : {}) })
         answered++
-        if (answer.status !== 200) failures.push(`${answer.status} ${answer.headers['x-sluice-error']}`)
+        if (answer.status !== 200) failures.push(`${answer.status} ${String(answer.headers['x-sluice-error'])}`)
         const release = String(answer.headers['x-sluice-release'])
         releases.set(release, (releases.get(release) ?? 0) + 1)
       } catch (error) {

@@ -57,9 +57,11 @@ export class Traffic {
       this.#lossesOf(request.worker, request.backend).line(request.sequence, request.endedAtMs)
     }
     const [backend = '', service = '', release = ''] = request.route.split('|')
-    if (backend === '' || backend === AGENT_BACKEND || request.error === 'MAINTENANCE') return
-    const owner = this.#owners.get(backend)?.find(({ user }) => user.release === release && user.service === service)
-    if (owner !== undefined) this.#count(request, owner)
+    if (backend === '' || backend === AGENT_BACKEND) return
+    const owner = this.#ownerOf(backend, service, release)
+    if (request.backend === backend) this.#seen(request, owner)
+    else if (/^b\d+$/.test(request.backend)) this.#seen(request, this.#owners.get(request.backend)?.[0])
+    if (owner !== undefined && !request.pinned) this.#count(request, backend, owner)
   }
 
   /** What a worker assigned before we listened is taken for answered. */
@@ -77,16 +79,15 @@ export class Traffic {
     }
   }
 
-  /** Counts what was lost without a trace as of the last reading. `thresholdOf` is the split of now. */
-  settle(atMs: number, thresholdOf: (environment: string) => number): void {
+  /** Counts what was lost without a trace as of the last reading. `weightIn` is the weight of now. */
+  settle(atMs: number, weightIn: (environment: string) => number): void {
     for (const [key, losses] of this.#losses) {
       const lost = losses.settle()
       const backend = key.slice(key.indexOf(' ') + 1)
       const user = this.#owners.get(backend)?.[0]?.user
       if (lost === 0 || user === undefined) continue
       const counter = this.#samples.counter(user)
-      const weight = thresholdOf(user.environment) / WEIGHT_STEPS
-      const arrival = { second: Math.floor(atMs / 1000), weight, route: '*' }
+      const arrival = { second: Math.floor(atMs / 1000), weight: weightIn(user.environment), route: '*' }
       for (let each = 0; each < lost; each++) {
         counter.assign(arrival)
         counter.complete(arrival, { status: null, bad: true, visitor: null })
@@ -102,6 +103,23 @@ export class Traffic {
       this.#instances.set(key, traffic)
     }
     return traffic
+  }
+
+  /** Slots that a release's instances have, or had and nobody took since. */
+  slotsOf(
+    pool: Pool,
+    release: { readonly environment: string; readonly release: string },
+    isMeant: (id: string) => boolean,
+  ): { readonly backend: string; readonly slot: string; readonly id: string }[] {
+    return pool.flatMap(({ name, slots }) =>
+      (this.#owners.get(name) ?? [])
+        .filter(({ user }) => user.environment === release.environment && user.release === release.release)
+        .flatMap((owner) => [...owner.slots].map(([slot, id]) => ({ backend: name, slot, id })))
+        .filter(({ slot, id }) => {
+          const now = slots.find((each) => each.name === slot)?.instance ?? null
+          return isMeant(id) && (now === null || now.id === id)
+        }),
+    )
   }
 
   /** Forgets instances that no table names any more. */
@@ -122,13 +140,23 @@ export class Traffic {
     return losses
   }
 
-  #count(request: LoggedRequest, { user, slots }: Owner): void {
-    const id = request.backend.startsWith('b') ? slots.get(request.slot) : undefined
-    if (id !== undefined) {
-      const seen = this.instance(user.environment, id)
-      seen.completed++
-      seen.lastRequestAtMs = Math.max(seen.lastRequestAtMs ?? 0, request.arrivedAtMs)
-    }
+  #ownerOf(backend: string, service: string, release: string): Owner | undefined {
+    return this.#owners.get(backend)?.find(({ user }) => user.release === release && user.service === service)
+  }
+
+  #seen(request: LoggedRequest, owner: Owner | undefined): void {
+    const id = owner?.slots.get(request.slot)
+    if (owner === undefined || id === undefined) return
+    const seen = this.instance(owner.user.environment, id)
+    seen.completed++
+    seen.lastRequestAtMs = Math.max(seen.lastRequestAtMs ?? 0, request.arrivedAtMs)
+  }
+
+  #count(request: LoggedRequest, backend: string, { user, slots }: Owner): void {
+    // What the edge refused for its own reasons says nothing about a release; a wait in vain does.
+    if (request.error !== null && request.error !== 'HOLD_TIMEOUT') return
+    const failedAtOnce = request.backend !== backend
+    const id = failedAtOnce ? undefined : slots.get(request.slot)
     // The first attempt is judged, and nobody says which instance had it when another one answered.
     const judged = id === undefined || request.redispatched ? user : { ...user, instance: id }
     const counter = this.#samples.counter(judged)
@@ -140,11 +168,16 @@ export class Traffic {
       route: templates.of(request.path),
     }
     counter.assign(arrival)
+    if (failedAtOnce) {
+      counter.complete(arrival, { status: null, bad: true, visitor: request.visitor })
+      return
+    }
+    const status = statusOf(request)
     counter.complete(arrival, {
-      status: isUnanswered(request) ? null : request.status,
+      status,
       bad: isBad(request),
       visitor: request.visitor,
-      ...(request.latencyMs === null || isUnanswered(request) ? {} : { latencyMs: Math.max(request.latencyMs, 0.5) }),
+      ...(request.latencyMs === null || status === null ? {} : { latencyMs: Math.max(request.latencyMs, 0.5) }),
     })
   }
 
@@ -159,15 +192,23 @@ export class Traffic {
   }
 }
 
+const CLIENT_GAVE_UP = 499
+
 /** HAProxy logs a status of its own for requests whose client or instance went away before there was an answer. */
-function isUnanswered({ status, ender, state, latencyMs }: LoggedRequest): boolean {
-  return status === null || (latencyMs === null && ender !== '-' && 'RQCHL'.includes(state))
+function statusOf({ status, ender, state, latencyMs }: LoggedRequest): number | null {
+  const hadNoAnswer = status === null || (latencyMs === null && 'RQCHL'.includes(state))
+  if (hadNoAnswer && isClient(ender)) return CLIENT_GAVE_UP
+  return hadNoAnswer && ender !== '-' ? null : status
+}
+
+function isClient(ender: string): boolean {
+  return ender === 'C' || ender === 'c'
 }
 
 function isBad(request: LoggedRequest): boolean {
   const { status, ender, state, retries } = request
   // A client that left says nothing about the release.
-  if (ender === 'C' || ender === 'c') return retries > 0
+  if (isClient(ender)) return retries > 0
   if (retries > 0 || status === null || status >= 500) return true
   return status !== 101 && state === 'D' && (ender === 'S' || ender === 's')
 }
