@@ -1,21 +1,33 @@
-/** A control plane that starts a fleet of two, says which, and then waits to be killed. Argument: the home folder. */
+/**
+ * A control plane that starts a fleet of two, says which, and then waits to be killed.
+ * Arguments: the home folder, and how long the instances boot; with that it says so while they do.
+ */
 import { homeAt } from '../../support/home.ts'
-import { appFolder } from './fixture.ts'
+import { appFolder, eventually } from './fixture.ts'
 import { localTarget } from './local-target.ts'
 import { releaseRecord } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'
 import { freePorts } from './ports.ts'
 import { processRuntime } from './process-runtime.ts'
+import type { RunState } from './runtime.ts'
 
 const home = homeAt(process.argv[2] ?? '')
+const bootMs = process.argv[3]
+const runtime = processRuntime({ directory: home.instances })
 const target = localTarget({
   edge: new PlainEdge(),
-  runtime: processRuntime({ directory: home.instances }),
+  runtime,
   home,
   files: async () => appFolder,
-  environmentOf: async () => ({}),
+  environmentOf: async () => (bootMs === undefined ? {} : { APP_LISTEN_DELAY_MS: bootMs }),
 })
 const release = releaseRecord({ id: 'r1', httpPort: await freePorts().pick(new Set()) })
 const { signal } = new AbortController()
-const fleet = await target.scale(release, { web: 2 }, { signal, deadlineMs: 30_000, fence: 1 })
-process.stdout.write(JSON.stringify(fleet.instances.map(({ id, pid }) => ({ id, pid }))))
+const scaling = target.scale(release, { web: 2 }, { signal, deadlineMs: 30_000, fence: 1 })
+const instances =
+  bootMs === undefined ? (await scaling).instances : await eventually(async () => twoOf(await runtime.list()))
+process.stdout.write(JSON.stringify(instances.map(({ id, pid }) => ({ id, pid }))))
+
+function twoOf(runs: readonly RunState[]): readonly RunState[] | null {
+  return runs.length === 2 && runs.every(({ alive }) => alive) ? runs : null
+}

@@ -29,6 +29,19 @@ async function healthy(release: string): Promise<number> {
   return (await world.target.inspect(environment)).traffic[release]?.healthyInstances ?? 0
 }
 
+/** Has another process start two instances and kills it; answers what it started. */
+async function killedControlPlane(...more: string[]): Promise<readonly { id: string; pid: number }[]> {
+  const program = join(import.meta.dirname, 'control-plane.fixture.ts')
+  const child = spawn(process.execPath, [program, world.folder, ...more], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH },
+  })
+  const text = await new Promise<string>((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+  child.kill('SIGKILL')
+  await new Promise((resolve) => child.once('exit', resolve))
+  return JSON.parse(text) as { id: string; pid: number }[]
+}
+
 /** Makes every record look as if it were of an earlier boot, and ends the processes as a reboot would. */
 async function reboot(): Promise<void> {
   for (const { id, environment: of } of await world.runtime.list()) {
@@ -62,7 +75,7 @@ test('all instances killed: all of them come back, and users are served again', 
   await serve('r1', 3)
   const before = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
   for (const { id } of before) await world.kill(id)
-  await eventually(async () => (await healthy('r1')) < 3)
+  await eventually(() => changes.filter(({ state }) => state === 'ready').length === 3)
   await eventually(async () => (await healthy('r1')) === 3)
   const after = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
   expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id))
@@ -81,14 +94,7 @@ test('an instance that keeps crashing ends in a crash loop that is told', async 
 })
 
 test('a control plane that is killed leaves the fleet to its successor', async () => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'control-plane.fixture.ts'), world.folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH },
-  })
-  const text = await new Promise<string>((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
-  child.kill('SIGKILL')
-  await new Promise((resolve) => child.once('exit', resolve))
-  const started = JSON.parse(text) as { id: string; pid: number }[]
+  const started = await killedControlPlane()
   expect(started).toHaveLength(2)
   const successor = world.restart()
   const found = (await successor.inspect('shop.test')).fleets[0]?.instances ?? []
@@ -143,18 +149,13 @@ test('after a reboot, scaling to the same counts brings the fleet up', async () 
   expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
 })
 
-test('a release that was cut short in its launch is taken up again', async () => {
-  const release = world.release({ id: 'r1', env: { APP_LISTEN_DELAY_MS: '400' } })
-  const first = world.target.scale(release, { web: 2 }, options())
-  first.catch(() => {})
-  const started = await eventually(async () => {
-    const runs = await world.runtime.list()
-    return runs.length === 2 && runs
-  })
-  // A second target on the same folder is what a restarted control plane is.
+test('a launch that a kill cut short is taken up again with the instances that it had started', async () => {
+  const started = await killedControlPlane('1500')
+  const release = world.release({ id: 'r1' })
   const fleet = await world.restart().scale(release, { web: 2 }, options())
-  expect(fleet.instances.map(({ id }) => id).toSorted()).toEqual(started.map(({ id }) => id).toSorted())
-  await first
+  expect(fleet.instances.map(({ id, state }) => ({ id, state }))).toEqual(
+    started.map(({ id }) => ({ id, state: 'ready' })).toSorted((a, b) => a.id.localeCompare(b.id)),
+  )
 })
 
 test('an instance that was drained by an attempt cut short is replaced, as the edge gives it nothing any more', async () => {
