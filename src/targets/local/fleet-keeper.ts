@@ -1,6 +1,6 @@
-import { isSluiceError, SluiceError } from '../../model/error.ts'
+import { SluiceError } from '../../model/error.ts'
 import type { InstanceState } from '../../model/instance.ts'
-import { type Clock, sleep } from '../../support/clock.ts'
+import type { Clock } from '../../support/clock.ts'
 import type { Log } from '../../support/log.ts'
 import type { EnvironmentStore } from './environment-store.ts'
 import type { InstanceLauncher } from './instance-launcher.ts'
@@ -11,7 +11,6 @@ import { type RestartPolicy, Supervisor, type SupervisorChange } from './supervi
 import type { Traffic } from './traffic.ts'
 
 const TIDY_MS = 1000
-const RETRY_MS = 1000
 
 const stateAfter: Readonly<Record<SupervisorChange['kind'], InstanceState>> = {
   exited: 'exited',
@@ -31,8 +30,9 @@ export class FleetKeeper {
   readonly #log: Log
   readonly #onChange: (change: InstanceChange) => void
   readonly #supervisor: Supervisor
-  readonly #closed = new AbortController()
   #tidying: NodeJS.Timeout | undefined
+  #isTidying = false
+  #complaint = ''
 
   constructor(options: {
     readonly runtime: Runtime
@@ -65,7 +65,7 @@ export class FleetKeeper {
 
   /** Tells the edge of what runs now, as it may have changed while nobody watched, and begins to supervise. */
   start(): void {
-    for (const { environment } of this.#store.environments) void this.#reconcile(environment)
+    for (const { environment } of this.#store.environments) this.#tellEdge(environment)
     this.#supervisor.start()
     this.#tidying = setInterval(() => void this.#tidy(), TIDY_MS)
     this.#tidying.unref()
@@ -73,7 +73,6 @@ export class FleetKeeper {
 
   async close(): Promise<void> {
     clearInterval(this.#tidying)
-    this.#closed.abort()
     await this.#supervisor.close()
   }
 
@@ -98,8 +97,13 @@ export class FleetKeeper {
       if (readiness === 'taken') throw await this.#giveUpPort(started)
     } finally {
       // Also when it is not ready yet: the edge goes on checking it.
-      if (!signal.aborted) await this.#traffic.apply(run.environment)
+      if (!signal.aborted) await this.#traffic.apply(run.environment).catch(() => {}) // tried again every second
     }
+  }
+
+  /** An edge that is away is told again every second. */
+  #tellEdge(environment: string): void {
+    this.#traffic.apply(environment).catch((error: unknown) => this.#complain(String(error)))
   }
 
   /** Ends the process, so that the next attempt gets another port. */
@@ -115,27 +119,29 @@ export class FleetKeeper {
     const detail = describe(change, reason)
     if (kind === 'exited' || kind === 'restart-failed' || kind === 'crash-loop') this.#log.warn(`${run.id}: ${detail}`)
     // The edge learns at once that it is gone, instead of by failing requests.
-    if (kind === 'exited') void this.#traffic.apply(run.environment).catch(() => {})
+    if (kind === 'exited') this.#tellEdge(run.environment)
     const { environment, release, service, id: instance } = run
     this.#onChange({ environment, release, service, instance, state: stateAfter[kind], detail })
   }
 
-  /** The edge may not be there yet when we start. */
-  async #reconcile(environment: string): Promise<void> {
-    while (!this.#closed.signal.aborted) {
-      try {
-        return await this.#traffic.apply(environment, { signal: this.#closed.signal })
-      } catch (error) {
-        if (this.#closed.signal.aborted) return
-        this.#log.warn(`the edge did not take the routes of ${environment}: ${String(error)}`)
-        if (isSluiceError(error) && error.code === 'FENCED') return
-        await sleep(RETRY_MS, this.#closed.signal).catch(() => {})
-      }
+  async #tidy(): Promise<void> {
+    if (this.#isTidying) return
+    this.#isTidying = true
+    try {
+      await this.#runtime.tidy()
+      await this.#traffic.refresh()
+      this.#complaint = ''
+    } catch (error) {
+      this.#complain(error instanceof Error ? error.message : 'unknown error')
+    } finally {
+      this.#isTidying = false
     }
   }
 
-  async #tidy(): Promise<void> {
-    await this.#runtime.tidy().catch((error: unknown) => this.#log.warn(`logs could not be rotated: ${String(error)}`))
+  /** Once, and not each second for as long as it lasts. */
+  #complain(text: string): void {
+    if (text !== this.#complaint) this.#log.warn(`looking after the instances: ${text}`)
+    this.#complaint = text
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EdgeInstance, RouteTable } from '../../edge/edge.ts'
+import { SluiceError } from '../../model/error.ts'
 import { only, options } from '../target.contract.ts'
 import { appFolder, eventually, isListening, isProcessAlive } from './fixture.ts'
 import type { InstanceChange } from './local-context.ts'
@@ -345,6 +346,29 @@ test('an instance that the edge finds unhealthy fails the launch with what the e
     code: 'INSTANCE_UNHEALTHY',
   })
   expect(await world.runtime.list()).toEqual([])
+  await edge.close()
+})
+
+test('an edge that was away while an instance moved is told of it when it is back', async () => {
+  class FlakyEdge extends PlainEdge {
+    isAway = false
+    override async apply(table: RouteTable) {
+      if (this.isAway) throw new SluiceError('EDGE_UNREACHABLE', 'the edge is away')
+      await super.apply(table)
+    }
+  }
+  const edge = new FlakyEdge()
+  const target = world.restart({ edge })
+  const fleet = await target.scale(world.release({ id: 'r1' }), { web: 1 }, options())
+  const before = fleet.instances[0]
+  edge.isAway = true
+  await world.kill(before?.id ?? '')
+  const moved = await eventually(async () => {
+    const run = await world.runtime.inspect(before?.id ?? '')
+    return run?.alive && run.restarts === 1 && run
+  })
+  edge.isAway = false
+  await eventually(() => edge.applied.at(-1)?.releases[0]?.services[0]?.instances[0]?.port === moved.port)
   await edge.close()
 })
 

@@ -181,6 +181,24 @@ test.skipIf(process.getuid?.() !== 0)('as root, programs run as the configured u
   expect((await stat(join(folder.path, 'shop.test', 'a', 'spec.json'))).uid).toBe(0)
 })
 
+test('a program that leaks is ended at its memory limit, and its log says so', async () => {
+  const run = await runtime.start(
+    runSpec({
+      id: 'a',
+      command: appCommand('--port=0', '--leak-mb-per-s=400'),
+      limits: { memoryBytes: 300 * 1024 * 1024 },
+    }),
+  )
+  const dead = await eventually(async () => {
+    await runtime.tidy()
+    const state = await runtime.inspect('a')
+    return state?.alive === false && state
+  })
+  // By us with the code of SIGKILL, or by the kernel under systemd.
+  expect(dead.exit?.code ?? 137).toBe(137)
+  if (!runtime.capabilities.memoryLimit) expect(await logOf(run.logFile)).toContain('its limit is 300 MB')
+})
+
 test('limits that cannot be enforced are said to be so', () => {
   const { memoryLimit, cpuLimit, limitsNote } = runtime.capabilities
   expect(memoryLimit).toBe(cpuLimit)

@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { SluiceError } from '../../model/error.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { type Clock, sleep, systemClock } from '../../support/clock.ts'
-import { identityOf } from '../../support/process-identity.ts'
+import { identityOf, isAlive } from '../../support/process-identity.ts'
 import { launchCommand, type RunUser } from './launch-command.ts'
 import { defaultLogLimits, type LogLimits, rotateLog } from './log-rotation.ts'
+import { endAboveLimit } from './memory-watch.ts'
 import { processesOf, RUN_MARKER, signalRun } from './process-tree.ts'
 import {
   clearRun,
@@ -62,7 +63,7 @@ class ProcessRuntime implements Runtime {
       cpuLimit: this.#systemd,
       limitsNote: this.#systemd
         ? null
-        : 'memory and CPU limits are not enforced here: they need systemd as process 1 (/run/systemd/system is absent)',
+        : 'systemd is not process 1 here (/run/systemd/system is absent): CPU limits are not enforced, and a program above its memory limit is ended and started again within about a second',
     }
   }
 
@@ -160,7 +161,9 @@ class ProcessRuntime implements Runtime {
 
   async tidy(): Promise<void> {
     for (const directory of findRunDirectories(this.#options.directory)) {
-      if (!isRemoved(directory)) await rotateLog(directory.log, this.#options.logLimits ?? defaultLogLimits)
+      if (isRemoved(directory)) continue
+      await rotateLog(directory.log, this.#options.logLimits ?? defaultLogLimits)
+      if (!this.#systemd) watchMemory(directory)
     }
   }
 
@@ -237,6 +240,13 @@ class ProcessRuntime implements Runtime {
       .toSorted((a, b) => b.at - a.at)
     for (const { root } of kept.slice(keepLogs)) await rm(root, { recursive: true, force: true })
   }
+}
+
+function watchMemory(directory: RunDirectory): void {
+  const limitBytes = readRecord(directory)?.limits.memoryBytes
+  const shim = readIdentity(directory)
+  if (limitBytes === undefined || shim === null || !isAlive(shim)) return
+  endAboveLimit({ shim: shim.pid, limitBytes, log: directory.log })
 }
 
 function started(child: ChildProcess, spec: RunSpec): Promise<void> {

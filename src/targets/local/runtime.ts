@@ -17,7 +17,7 @@ export interface Runtime {
   stop(id: string, options: { readonly graceMs: number; readonly keepLog: boolean }): Promise<void>
   /** Calls back as soon as a process started by this very object ends; adopted ones are seen by `inspect`. */
   onExit(listener: (id: string) => void): () => void
-  /** To be called about once per second: keeps logs within their limits. */
+  /** To be called about once per second: keeps logs, and memory where nothing else does, within limits. */
   tidy(): Promise<void>
 }
 

@@ -16,6 +16,9 @@ export class Traffic {
   readonly #mutex = new Mutex()
   /** Environments of which the edge's own split was taken over since we started. */
   readonly #adopted = new Set<string>()
+  /** Environments of which the edge may not have the newest table: the last attempt to give it failed. */
+  readonly #stale = new Set<string>()
+  #edgeProcess: string | undefined
   /** Not among the desired instances yet, but ready for requests. */
   readonly #joining = new Set<string>()
   /** Drained, and about to be stopped. */
@@ -28,26 +31,46 @@ export class Traffic {
   }
 
   /** Makes the edge route what is stored and what runs now; with `split`, makes that the split. */
-  apply(
-    environment: string,
-    options: { readonly split?: TrafficSplit; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  apply(environment: string, options: ApplyOptions = {}): Promise<void> {
     return this.#mutex.run(environment, async () => {
-      const call = { deadlineMs: CALL_MS, ...(options.signal === undefined ? {} : { signal: options.signal }) }
-      await this.#adoptSplit(environment)
-      const stored = this.#store.get(environment)
-      if (stored === null || stored.releases.length === 0) return
-      const split = options.split ?? stored.split ?? noTraffic
-      const desired = new Set(stored.releases.flatMap((release) => release.desired))
-      const table = routeTable({
-        stored,
-        split,
-        runs: await this.#runtime.list(),
-        routed: ({ id, alive }) => alive && (desired.has(id) || this.#joining.has(id)) && !this.#leaving.has(id),
-      })
-      await this.#edge.apply(table, call)
-      await this.#store.update(environment, (now) => (now.split === split ? now : { ...now, split }))
+      try {
+        await this.#applyNow(environment, options)
+        this.#stale.delete(environment)
+      } catch (error) {
+        this.#stale.add(environment)
+        throw error
+      }
     })
+  }
+
+  async #applyNow(environment: string, options: ApplyOptions): Promise<void> {
+    await this.#adoptSplit(environment)
+    const stored = this.#store.get(environment)
+    if (stored === null || stored.releases.length === 0) return
+    const split = options.split ?? stored.split ?? noTraffic
+    const desired = new Set(stored.releases.flatMap((release) => release.desired))
+    const table = routeTable({
+      stored,
+      split,
+      runs: await this.#runtime.list(),
+      routed: ({ id, alive }) => alive && (desired.has(id) || this.#joining.has(id)) && !this.#leaving.has(id),
+    })
+    const { signal } = options
+    await this.#edge.apply(table, { deadlineMs: CALL_MS, ...(signal === undefined ? {} : { signal }) })
+    await this.#store.update(environment, (now) => (now.split === split ? now : { ...now, split }))
+  }
+
+  /** Tells the edge again what it may have missed: it was away, or it is another process by now. */
+  async refresh(): Promise<void> {
+    const { pid, startedAt } = await this.#edge.inspect({ deadlineMs: CALL_MS })
+    const edgeProcess = `${pid} ${startedAt}`
+    if (this.#edgeProcess !== undefined && this.#edgeProcess !== edgeProcess) {
+      for (const { environment } of this.#store.environments) this.#stale.add(environment)
+    }
+    this.#edgeProcess = edgeProcess
+    const failures: unknown[] = []
+    await Promise.all([...this.#stale].map((each) => this.apply(each).catch((error: unknown) => failures.push(error))))
+    if (failures.length > 0) throw failures[0]
   }
 
   /** Adds ready instances and resolves when the edge has seen each of them healthy itself. */
@@ -120,6 +143,11 @@ export class Traffic {
       await sleep(pauseMs, options.signal)
     }
   }
+}
+
+export interface ApplyOptions {
+  readonly split?: TrafficSplit
+  readonly signal?: AbortSignal
 }
 
 export interface JoinOptions {
