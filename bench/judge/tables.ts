@@ -3,9 +3,10 @@ import type { JudgeName } from './judges/registry.ts'
 import { healthy, noiseScenarios } from './noise-scenarios.ts'
 import type { Pool } from './pool.ts'
 import type { Scenario } from './scenario.ts'
+import { measureStep } from './step-cost.ts'
 import type { Summary } from './summary.ts'
 
-export const tableNames = ['detection', 'false', 'latency', 'conversions', 'fleets', 'late'] as const
+export const tableNames = ['detection', 'false', 'latency', 'conversions', 'fleets', 'late', 'cost'] as const
 
 export interface TableOptions {
   readonly runs: number
@@ -44,6 +45,7 @@ export async function printTables(pool: Pool, options: TableOptions): Promise<vo
     conversions: () => conversions(pool, options),
     fleets: () => smallFleets(pool, options),
     late: () => lateOnset(pool, options),
+    cost: async () => [stepCost()],
   }
   for (const name of tableNames) {
     if (options.only !== undefined && !options.only.includes(name)) continue
@@ -352,4 +354,20 @@ async function lateOnset(pool: Pool, { runs, seed }: TableOptions): Promise<read
       rows,
     },
   ]
+}
+
+/** CPU time and size, with 20 old and 20 new instances. */
+function stepCost(): Table {
+  measureStep(0.001, 1000, true)
+  const rows = [false, true].flatMap((withLatency) =>
+    [0.001, 0.01, 0.3].map((rate): Row => {
+      const { microseconds, stateBytes } = measureStep(rate, 1000, withLatency)
+      return [`${rate * 100} %`, withLatency ? 'yes' : 'no', microseconds, stateBytes / 1000]
+    }),
+  )
+  return {
+    title: 'One step with 40 instances at 1,000 requests/s: CPU time, and the largest state',
+    columns: ['failures', 'latency histograms', 'µs', 'state kB'],
+    rows,
+  }
 }

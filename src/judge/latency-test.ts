@@ -71,12 +71,16 @@ export function addLatency(
   const raised = release === 'new' ? block.shift : 0
   const [at0 = 0, at1 = 0, at2 = 0, at3 = 0, at4 = 0] = baseline.buckets
   let total = 0
-  for (const count of Object.values(histogram)) total += count
-  // Only the slow end is walked, by index: reading keys as text would cost more than all the rest of a step.
-  for (let raw = at0 + raised + 1; raw <= LAST_BUCKET; raw++) {
+  const counts = Object.values(histogram)
+  for (const count of counts) total += count
+  // By index, until every bucket was met: reading keys as text would cost more than all the rest of a step.
+  let left = counts.length
+  for (let raw = Math.min(0, at0 + raised + 1); left > 0 && raw <= LAST_BUCKET; raw++) {
     const count = histogram[raw]
     if (count === undefined) continue
+    left -= 1
     const bucket = raw - raised
+    if (bucket <= at0) continue
     slow[0] = (slow[0] ?? 0) + count
     if (bucket <= at1) continue
     slow[1] = (slow[1] ?? 0) + count

@@ -19,7 +19,11 @@ export interface JudgementRecord {
 export interface Replay {
   readonly verdict: Verdict
   /** First second of each action that differs from the one before it. */
-  readonly decisions: readonly { readonly second: number; readonly action: Decision['action']; readonly weight: number }[]
+  readonly decisions: readonly {
+    readonly second: number
+    readonly action: Decision['action']
+    readonly weight: number
+  }[]
 }
 
 /** An instance without requests for this long is taken to be gone. */

@@ -3,7 +3,7 @@ import { fastRatios, LOG_FAST_COUNT, labelBet } from './fast-test.ts'
 import { logSumExp } from './numbers.ts'
 
 /**
- * One broken route drowns in the sum of all. For each route (at most 24, the busiest before the rollout first) the label
+ * One broken route drowns in the sum of all. For each route (the first 24 that are seen) the label
  * bets of the fast test run on its own failures. The routes share a tenth of the fast test's budget, so their average is
  * held against ten times its threshold, and the largest names the cause.
  */

@@ -50,6 +50,7 @@ export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, e
     robust: null,
     level: null,
     latency: null,
+    countsErrors: state.policy.metrics.errors,
     cleared: 0,
     shared: 0,
     requests: 0,
@@ -93,7 +94,8 @@ export function beginSecondLook(state: JudgeState, doubt: Doubt): void {
     leastRatio: isOutage ? doubt.suspectedRate / state.learned.old.rate / LEAST_PART : 0,
     cellSeconds: cellSecondsFor(requestRate(state)),
   })
-  if (state.policy.absoluteLimit < 0.95) doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
+  if (state.policy.metrics.errors && state.policy.absoluteLimit < 0.95)
+    doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
   if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half)
   state.exposure = { from, requests: 0, bad: 0 }
   state.suspects.bad = {}
@@ -139,7 +141,7 @@ function oldIsWorseThanBefore(state: JudgeState): boolean {
 
 /** ln of the strongest fresh evidence against the new release. */
 export function confirmEvidence(doubt: Doubt): number {
-  const errors = doubt.robust === null ? 0 : robustEvidence(doubt.robust)
+  const errors = doubt.robust === null || !doubt.countsErrors ? 0 : robustEvidence(doubt.robust)
   const level = doubt.level === null ? 0 : levelEvidence(doubt.level)
   const latency = doubt.latency === null ? 0 : latencyEvidence(doubt.latency)
   return Math.max(errors, level, latency)

@@ -98,6 +98,8 @@ export interface Doubt {
   robust: RobustTest | null
   level: LevelTest | null
   latency: LatencyTest | null
+  /** False when failures were opted out of. */
+  readonly countsErrors: boolean
   /** ln of the evidence for "no worse than the old release". */
   cleared: number
   /** ln of the evidence for "no more failures than the old release has right now". */

@@ -65,7 +65,7 @@ export function eject(suspects: Suspects, instance: string, second: number): voi
 /** True for arrivals after the ejection, until the instance is gone or forgiven. */
 export function isEjected(suspects: Suspects, instance: string | undefined, second: number): boolean {
   const at = instance === undefined ? undefined : suspects.ejected[instance]
-  return at !== undefined && second - at <= FORGIVEN_SECONDS
+  return at !== undefined && second >= at && second - at <= FORGIVEN_SECONDS
 }
 
 /** Ejected instances that still live. */
