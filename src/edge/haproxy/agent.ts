@@ -54,7 +54,7 @@ const SECOND_MS = 1000
 /** By then every line from before a reading has come through the ring. */
 const SETTLE_MS = 250
 const SUPERVISE_MS = 250
-const CERTIFICATES_MS = 3000
+const CERTIFICATES_MS = 1000
 const ARCHIVE_MS = 3000
 const DRAIN_POLL_MS = 20
 const STOP_GRACE_MS = 1500
@@ -210,9 +210,15 @@ export class HaproxyAgent implements Edge {
   }
 
   async #enforce(desire: Desire): Promise<void> {
-    const plan = await planFor(desire, { desire: this.#desire, pool: this.#pool, assetPaths: this.#assetPaths })
-    await this.#assertPortsFree(plan.plane.sections)
     const { certificates } = layoutBelow(this.#options.directory)
+    const plan = await planFor(desire, {
+      desire: this.#desire,
+      pool: this.#pool,
+      assetPaths: this.#assetPaths,
+      certificateFolder: certificates,
+      log: this.#options.log,
+    })
+    await this.#assertPortsFree(plan.plane.sections)
     await writeCertificates(certificates, plan.certificates)
     // Lines of the first requests may come before the commands return.
     this.#traffic.assign(plan.pool)
@@ -221,7 +227,7 @@ export class HaproxyAgent implements Edge {
     this.#pool = plan.pool
     this.#assetPaths = plan.assetPaths
     this.#certificateStamp = plan.certificateStamp
-    if (reloaded) await pruneCertificates(certificates, plan.certificates)
+    if (reloaded) await pruneCertificates(certificates, plan.certificates, desire.tables.values())
     const known = new Set(
       [...desire.tables.values()].flatMap(({ environment, releases }) =>
         releases.flatMap(instancesOf).map((id) => drainKey(environment, id)),

@@ -14,15 +14,39 @@ export interface PortCertificates {
   readonly files: ReadonlyMap<string, string>
 }
 
-/** Certificates of each https port, read and proved. Throws `CERTIFICATE_INVALID`. */
-export async function readCertificates(tables: Iterable<RouteTable>): Promise<PortCertificates[]> {
+export interface CertificateSources {
+  /** Where the last good copy of each pair is kept. */
+  readonly folder: string
+  /** Tables in force: a pair of theirs that has gone bad on disk is served as it last was, and stops no other table. */
+  readonly inForce: Iterable<RouteTable>
+  readonly log: (text: string) => void
+}
+
+/** Certificates of each https port, read and proved. Throws `CERTIFICATE_INVALID` for a pair that was never good. */
+export async function readCertificates(
+  tables: Iterable<RouteTable>,
+  { folder, inForce, log }: CertificateSources,
+): Promise<PortCertificates[]> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const known = new Set([...inForce].flatMap((table) => table.certificates.map(goodCopyOf)))
   const ports = new Map<number, { readonly lines: string[]; readonly files: Map<string, string> }>()
   for (const { listeners, certificates } of tables) {
     if (listeners.https === null) continue
     const port = ports.get(listeners.https) ?? { lines: [], files: new Map<string, string>() }
     ports.set(listeners.https, port)
-    for (const { host, certFile, keyFile } of certificates) {
-      const pem = await readPem(certFile, keyFile)
+    for (const certificate of certificates) {
+      const { host, certFile, keyFile } = certificate
+      const copy = join(folder, goodCopyOf(certificate))
+      let pem: string
+      try {
+        pem = await readPem(certFile, keyFile)
+        if ((await readFile(copy, 'utf8').catch(() => null)) !== pem) await writeFileAtomic(copy, pem, { mode: 0o600 })
+      } catch (error) {
+        const kept = known.has(goodCopyOf(certificate)) ? await readFile(copy, 'utf8').catch(() => null) : null
+        if (kept === null) throw error
+        log(`${String(error)}; served as it was before`)
+        pem = kept
+      }
       const name = `${sha256(pem)}.pem`
       port.files.set(name, pem)
       port.lines.push(`certificates/${name} ${host}`)
@@ -58,9 +82,18 @@ export async function writeCertificates(folder: string, ports: readonly PortCert
   }
 }
 
+function goodCopyOf({ certFile, keyFile }: RouteTable['certificates'][number]): string {
+  return `${sha256(`${certFile}\n${keyFile}`)}.good.pem`
+}
+
 /** Removes what no listener uses any more: private keys do not pile up. */
-export async function pruneCertificates(folder: string, ports: readonly PortCertificates[]): Promise<void> {
-  const used = new Set(ports.flatMap(({ name, files }) => [`${name}.list`, ...files.keys()]))
+export async function pruneCertificates(
+  folder: string,
+  ports: readonly PortCertificates[],
+  tables: Iterable<RouteTable>,
+): Promise<void> {
+  const copies = [...tables].flatMap((table) => table.certificates.map(goodCopyOf))
+  const used = new Set([...copies, ...ports.flatMap(({ name, files }) => [`${name}.list`, ...files.keys()])])
   for (const file of await readdir(folder)) if (!used.has(file)) await rm(join(folder, file), { force: true })
 }
 

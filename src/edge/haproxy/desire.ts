@@ -37,12 +37,22 @@ const AWAIT_MS = 2000
 /** All that HAProxy must be for a desire. Throws `CERTIFICATE_INVALID` and `EDGE_REFUSED_TABLE`; it changes nothing. */
 export async function planFor(
   desire: Desire,
-  present: { readonly desire: Desire; readonly pool: Pool; readonly assetPaths: AssetPaths },
+  present: {
+    readonly desire: Desire
+    readonly pool: Pool
+    readonly assetPaths: AssetPaths
+    readonly certificateFolder: string
+    readonly log: (text: string) => void
+  },
 ): Promise<Plan> {
   const tables = [...desire.tables.values()]
   // The stamp is older than what is read: a change in between is seen again.
   const stamp = await certificateStamp(tables)
-  const certificates = await readCertificates(tables)
+  const certificates = await readCertificates(tables, {
+    folder: present.certificateFolder,
+    inForce: present.desire.tables.values(),
+    log: present.log,
+  })
   const pool = planPool(present.pool, tables, Date.now())
   const assetPaths = new Map<string, readonly string[]>()
   for (const table of tables) {

@@ -59,7 +59,7 @@ export function publicRules({ port, secure, limits, redirects }: FrontendRules):
     ...(limits.bodyBytes === 0
       ? []
       : [`http-request set-var(txn.err) str(BODY_TOO_LARGE) if { req.body_size gt ${limits.bodyBytes} }`]),
-    'http-request set-var(txn.err) str(BAD_REQUEST) if METH_CONNECT',
+    'http-request set-var(txn.err) str(BAD_REQUEST) if METH_CONNECT or !{ req.hdr(host) -m found } { req.ver 1.1 }',
     'http-request allow if { var(txn.err) -m found }',
     'http-request set-var(txn.h) req.hdr(host),host_only,lower,rtrim(.)',
     'http-request set-var(txn.p) path,concat(/)',

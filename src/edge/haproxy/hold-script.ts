@@ -128,22 +128,23 @@ core.register_action("hold", { "http-req" }, function(txn)
   end
 end)
 
-local function without_named(headers)
-  if not headers["connection"] then return {} end
-  local named = {}
-  for _, value in pairs(headers["connection"]) do
+-- What Connection names is for this connection only, and so is what it says of it.
+local function remove_hops(headers, remove)
+  for _, value in pairs(headers["connection"] or {}) do
+    local upgrades = false
     for token in string.gmatch(string.lower(value), "[^%s,]+") do
-      if token ~= "close" and token ~= "keep-alive" and token ~= "upgrade" and token ~= "te" then named[#named + 1] = token end
+      if token == "upgrade" then upgrades = true
+      elseif token ~= "close" and token ~= "keep-alive" and token ~= "te" then remove(token) end
     end
+    if not upgrades then remove("connection") end
   end
-  return named
 end
 
 core.register_action("hop_request", { "http-req" }, function(txn)
-  for _, name in pairs(without_named(txn.http:req_get_headers())) do txn.http:req_del_header(name) end
+  remove_hops(txn.http:req_get_headers(), function(name) txn.http:req_del_header(name) end)
 end)
 
 core.register_action("hop_response", { "http-res" }, function(txn)
-  for _, name in pairs(without_named(txn.http:res_get_headers())) do txn.http:res_del_header(name) end
+  remove_hops(txn.http:res_get_headers(), function(name) txn.http:res_del_header(name) end)
 end)
 `

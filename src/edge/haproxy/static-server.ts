@@ -1,6 +1,6 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { ERROR_HEADER } from '../assignment.ts'
+import { ERROR_HEADER, RELEASE_HEADER } from '../assignment.ts'
 import type { RouteTable } from '../edge.ts'
 import { type EdgeAnswerCode, edgeAnswerBody, edgeAnswers } from '../edge-answers.ts'
 import { isBelow, normalPath } from '../route-index.ts'
@@ -88,11 +88,12 @@ async function serveAsset(
   response: ServerResponse,
 ): Promise<number | null> {
   const url = request.url ?? '/'
-  for (const { path, directory } of table?.assets ?? []) {
+  for (const { path, directory, release } of table?.assets ?? []) {
     const prefix = normalPath(path)
     if (!isBelow(prefix, url)) continue
     const below = prefix === '/' ? url : url.slice(prefix.length) || '/'
-    const status = await serveStatic({ root: directory, immutable: true }, staticRequest(request, below), response)
+    const site = { root: directory, immutable: true }
+    const status = await serveStatic(site, staticRequest(request, below), response, { [RELEASE_HEADER]: release })
     if (status !== null) return status
   }
   return null
