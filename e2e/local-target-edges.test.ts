@@ -1,22 +1,43 @@
-import { test } from 'vitest'
+import { afterAll, describe, test } from 'vitest'
+import type { Edge } from '../src/edge/edge.ts'
 import { findHaproxy } from '../src/edge/haproxy/find-haproxy.ts'
 import { startHaproxyEdge } from '../src/edge/haproxy/start.ts'
+import { startNodeEdge } from '../src/edge/node/start-node-edge.ts'
+import { temporaryFolder } from '../src/targets/local/fixture.ts'
 import { localWorld } from '../src/targets/local/local-world.ts'
 import { testTarget } from '../src/targets/target.contract.ts'
 
 /** The local target keeps its contract whichever edge is in front of it. */
+function testBehind(name: string, start: (directory: string) => Promise<Edge>): void {
+  describe(name, () => {
+    let worlds = 0
+    let starting: Promise<{ edge: Edge; remove: () => Promise<void> }> | undefined
+    const startOnce = async () => {
+      const { path, remove } = await temporaryFolder()
+      return { edge: await start(`${path}/edge`), remove }
+    }
+    testTarget({
+      name: `local, behind ${name}`,
+      create: () =>
+        localWorld({
+          // One edge for all cases, as on a machine with many environments.
+          name: `shop${++worlds}.test`,
+          edge: async () => ({ edge: (await (starting ??= startOnce())).edge, close: async () => {} }),
+        }),
+    })
+    afterAll(async () => {
+      const started = await starting
+      await started?.edge.close({ stop: true })
+      await started?.remove()
+    })
+  })
+}
+
+testBehind('the Node edge', (directory) => startNodeEdge({ directory }))
+
 const haproxy = await findHaproxy({ searchPath: process.env.PATH ?? '' })
 if (haproxy !== null || process.env.CI === 'true') {
-  testTarget({
-    name: 'local, behind HAProxy',
-    create: () =>
-      localWorld({
-        async edge(folder) {
-          const edge = await startHaproxyEdge({ directory: `${folder}/edge` })
-          return { edge, close: () => edge.close({ stop: true }) }
-        },
-      }),
-  })
+  testBehind('HAProxy', (directory) => startHaproxyEdge({ directory }))
 } else {
   test.skip('the local target keeps its contract behind HAProxy (haproxy is not installed)', () => {})
 }

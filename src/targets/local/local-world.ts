@@ -27,6 +27,8 @@ export async function localWorld(
   given: {
     readonly edge?: (folder: string) => Promise<{ readonly edge: Edge; readonly close: () => Promise<void> }>
     readonly options?: Partial<LocalTargetOptions>
+    /** Another one than `environment`, for worlds that share an edge. */
+    readonly name?: string
   } = {},
 ): Promise<LocalWorld> {
   const folder = await temporaryFolder()
@@ -58,9 +60,9 @@ export async function localWorld(
     runtime,
     folder: folder.path,
     httpPort,
-    environment,
+    environment: given.name ?? environment,
     restart,
-    release: (options) => releaseRecord({ ...options, httpPort }),
+    release: (options) => ({ ...releaseRecord({ ...options, httpPort }), environment: given.name ?? environment }),
     get: (path) => getOnce(`http://127.0.0.1:${httpPort}${path}`),
     async kill(id) {
       process.kill((await runtime.inspect(id))?.pid ?? Number.NaN, 'SIGKILL')
