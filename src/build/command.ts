@@ -65,12 +65,13 @@ export function shell(command: string): readonly [string, ...string[]] {
   return ['sh', '-c', command]
 }
 
-/** `BUILD_FAILED` unless the command ended well. */
+/** `BUILD_FAILED` unless the command ended well, `DISK_FULL` when it says that this was why. */
 export function assertSucceeded(what: string, command: string, result: CommandResult, hint: string): void {
   if (result.code === 0) return
   const how = result.signal === null ? `exit code ${result.code}` : result.signal
-  throw new SluiceError('BUILD_FAILED', `${what} failed with ${how}: ${command}`, {
-    hint,
+  const isFull = result.lastLines.some((line) => /ENOSPC|No space left on device/.test(line))
+  throw new SluiceError(isFull ? 'DISK_FULL' : 'BUILD_FAILED', `${what} failed with ${how}: ${command}`, {
+    hint: isFull ? 'the disk is full: free some space and deploy again' : hint,
     details: { command, exitCode: result.code, signal: result.signal, lines: result.lastLines },
   })
 }
