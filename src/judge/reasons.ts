@@ -8,7 +8,7 @@ import { routeCounts } from './route-watch.ts'
 import { confirmEvidence, lookedFor, requestsForDecision } from './second-look.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { factor } from './timeline.ts'
-import { count, failures, percent, risk, riskRatio, times } from './words.ts'
+import { count, failures, percent, risk, riskRatio } from './words.ts'
 
 /** Counts and the risk ratio, as every reason that acts carries them. */
 function figures(state: JudgeState): Partial<Reason> {
@@ -29,6 +29,7 @@ export function rampReason(state: JudgeState, now: Growth, weight: number): Reas
   const needed = now.gateOpen ? 0 : requestsUntil(now.rateNow + GATE_MARGIN, state.exposure)
   const perSecond = now.requestsPerSecond * weight
   const known = Number.isFinite(needed)
+  const observing = state.policy.mode === 'ramp' ? Math.max(0, Math.ceil(state.policy.observeSeconds - state.clock)) : 0
   return {
     test: 'ramp',
     text: `${count(fresh.bad)} of ${count(fresh.requests)} failed; at most ${percent(now.upper)} fail (90 %)`,
@@ -38,7 +39,7 @@ export function rampReason(state: JudgeState, now: Growth, weight: number): Reas
     requestsOld: old.requests,
     ...(known ? { requestsNeeded: needed } : {}),
     ...(known && (perSecond > 0 || needed === 0)
-      ? { expectedSeconds: needed === 0 ? 0 : Math.ceil(needed / perSecond) }
+      ? { expectedSeconds: Math.max(observing, needed === 0 ? 0 : Math.ceil(needed / perSecond)) }
       : {}),
   }
 }
@@ -156,8 +157,4 @@ export function finalReason(state: JudgeState, test: string, text: string, log?:
 export function promotedText(state: JudgeState, now: Growth, conclusive: boolean): string {
   const base = `${failures(state)}; at most ${percent(now.upper)} of the new release's requests fail (90 %)`
   return conclusive ? base : `${base}; not enough evidence yet to say that it is as good as the old one`
-}
-
-export function evidenceText(log: number): string {
-  return `evidence ${times(log)} : 1`
 }
