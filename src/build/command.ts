@@ -5,6 +5,9 @@ import { SluiceError } from '../model/error.ts'
 import { killGroup } from '../support/run.ts'
 import { boundedLines, type LineSink } from './lines.ts'
 
+const keptLines = 200
+const shownLines = 40
+
 export interface CommandOptions {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
@@ -17,7 +20,7 @@ export interface CommandOptions {
 export interface CommandResult {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** The last 40. */
+  /** The last 200; a reader is shown 40 of them. */
   readonly lastLines: readonly string[]
 }
 
@@ -33,7 +36,7 @@ export function runCommand(argv: readonly [string, ...string[]], options: Comman
     const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     const tail: string[] = []
     const onLine = (line: string) => {
-      if (tail.push(line) > 40) tail.shift()
+      if (tail.push(line) > keptLines) tail.shift()
       lines.add(line)
     }
     const finishLines = [child.stdout, child.stderr].map((stream) => splitLines(stream, onLine))
@@ -72,8 +75,14 @@ export function assertSucceeded(what: string, command: string, result: CommandRe
   const isFull = result.lastLines.some((line) => /ENOSPC|No space left on device/.test(line))
   throw new SluiceError(isFull ? 'DISK_FULL' : 'BUILD_FAILED', `${what} failed with ${how}: ${command}`, {
     hint: isFull ? 'the disk is full: free some space and deploy again' : hint,
-    details: { command, exitCode: result.code, signal: result.signal, lines: result.lastLines },
+    details: { command, exitCode: result.code, signal: result.signal, lines: readable(result.lastLines) },
   })
+}
+
+/** npm prints its whole manual after a usage error. */
+function readable(lines: readonly string[]): readonly string[] {
+  const manual = lines.findIndex((line) => line.startsWith('npm error Usage:'))
+  return (manual === -1 ? lines : lines.slice(0, manual)).slice(-shownLines)
 }
 
 function splitLines(stream: Readable, onLine: (line: string) => void): () => void {

@@ -76,7 +76,8 @@ async function npm({ folder, file, packageJson }: Found): Promise<Installer> {
 }
 
 async function pnpm({ folder, file, packageJson, path }: Found): Promise<Installer> {
-  const program = await programFor('pnpm', packageJson, path)
+  const version = versionOf('pnpm', packageJson)
+  const program = await programFor('pnpm', path, version === null ? 'pnpm' : `pnpm@${version}`)
   return {
     name: 'pnpm',
     folder,
@@ -88,33 +89,38 @@ async function pnpm({ folder, file, packageJson, path }: Found): Promise<Install
   }
 }
 
-async function yarn({ folder, file, packageJson, path }: Found): Promise<Installer> {
-  const isClassic = (await readFile(join(folder, file), 'utf8')).includes('# yarn lockfile v1')
-  const program = await programFor('yarn', packageJson, path)
-  const rules = cacheRules(packageJson, folder, [file, 'package.json', '.npmrc', '.yarnrc', '.yarnrc.yml'])
-  if (!isClassic)
-    return {
-      name: 'yarn',
-      folder,
-      command: [...program, 'install', '--immutable'],
-      prune: [...program, 'workspaces', 'focus', '--all', '--production'],
-      ...rules,
-      product: null, // may be Plug'n'Play, with files outside of node_modules
-    }
+async function yarn(found: Found): Promise<Installer> {
+  const lock = await readFile(join(found.folder, found.file), 'utf8')
+  return lock.includes('# yarn lockfile v1') ? yarnClassic(found) : yarnModern(found)
+}
+
+async function yarnClassic({ folder, file, packageJson, path }: Found): Promise<Installer> {
+  const program = await programFor('yarn', path, 'yarn@1')
+  const install = [...program, 'install', '--frozen-lockfile', '--non-interactive'] as const
   return {
     name: 'yarn',
     folder,
-    command: [...program, 'install', '--frozen-lockfile', '--non-interactive', '--production=false'],
-    prune: [
-      ...program,
-      'install',
-      '--frozen-lockfile',
-      '--non-interactive',
-      '--production',
-      '--ignore-scripts',
-      '--prefer-offline',
-    ],
-    ...rules,
+    command: [...install, '--production=false'],
+    prune: [...install, '--production', '--ignore-scripts', '--prefer-offline'],
+    ...cacheRules(packageJson, folder, [file, 'package.json', '.npmrc', '.yarnrc']),
+  }
+}
+
+async function yarnModern({ folder, file, packageJson, path }: Found): Promise<Installer> {
+  const settings = await readFile(join(folder, '.yarnrc.yml'), 'utf8').catch(() => '')
+  const own = /^yarnPath:\s*["']?([^"'\s]+)/m.exec(settings)?.[1]
+  const version = versionOf('yarn', packageJson)
+  const program =
+    own === undefined
+      ? await programFor('yarn', path, version === null ? '@yarnpkg/cli-dist' : `@yarnpkg/cli-dist@${version}`)
+      : (['node', own] as const)
+  return {
+    name: 'yarn',
+    folder,
+    command: [...program, 'install', '--immutable'],
+    prune: [...program, 'workspaces', 'focus', '--all', '--production'],
+    ...cacheRules(packageJson, folder, [file]),
+    product: null, // may be Plug'n'Play, with files outside of node_modules
   }
 }
 
@@ -144,16 +150,15 @@ function cacheRules(found: PackageJson, folder: string, inputs: readonly string[
   }
 }
 
-/** The program itself, by corepack, or fetched by npm in the version that the project names. */
-async function programFor(
-  name: 'pnpm' | 'yarn',
-  packageJson: PackageJson,
-  path: string,
-): Promise<readonly [string, ...string[]]> {
-  if (await isOnPath(name, path)) return [name]
-  if (await isOnPath('corepack', path)) return ['corepack', name]
-  const wanted = packageJson.packageManager?.startsWith(`${name}@`) ? packageJson.packageManager.split('+')[0] : name
-  return ['npm', 'exec', '--yes', `--package=${wanted ?? name}`, '--', name]
+/** The program itself, or fetched by npm in the version that the project names. Corepack is no part of Node any more. */
+async function programFor(name: string, path: string, fetched: string): Promise<readonly [string, ...string[]]> {
+  return (await isOnPath(name, path)) ? [name] : ['npm', 'exec', '--yes', `--package=${fetched}`, '--', name]
+}
+
+/** `pnpm@10.1.0` of `packageManager`, without its checksum. */
+function versionOf(name: string, packageJson: PackageJson): string | null {
+  const [manager, version] = (packageJson.packageManager?.split('+')[0] ?? '').split('@')
+  return manager === name && version ? version : null
 }
 
 async function isOnPath(program: string, path: string): Promise<boolean> {
