@@ -49,7 +49,7 @@ export function controlCall<T>(order: {
       path: `/${name}`,
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
-      ...(agent === undefined ? {} : { agent }),
+      agent: agent ?? false,
     })
     const fail = (error: unknown) => {
       finish()
@@ -66,7 +66,13 @@ export function controlCall<T>(order: {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
     }
-    outgoing.on('error', (error) => fail(unreachable(path, error)))
+    outgoing.on('error', (error) => {
+      // A kept connection may lead to a process that has handed over since; every call may be made twice.
+      if (!outgoing.reusedSocket || signal?.aborted) return fail(unreachable(path, error))
+      finish()
+      const { agent: _, ...again } = order
+      controlCall<T>(again).then(resolve, reject)
+    })
     outgoing.on('response', (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))

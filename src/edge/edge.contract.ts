@@ -3,7 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { assignmentCases } from './contract/assignment.ts'
+import { drainCases } from './contract/drain.ts'
+import { failureCases } from './contract/failures.ts'
+import { holdCases } from './contract/hold.ts'
+import { httpCases } from './contract/http.ts'
+import { limitCases } from './contract/limits.ts'
 import { routingCases } from './contract/routing.ts'
+import { sampleCases } from './contract/samples.ts'
+import { staticCases } from './contract/static.ts'
+import { streamingCases } from './contract/streaming.ts'
+import { survivalCases } from './contract/survival.ts'
+import { tlsCases } from './contract/tls.ts'
+import { webSocketCases } from './contract/websocket.ts'
 import { type EdgeCase, World } from './contract/world.ts'
 import type { Edge } from './edge.ts'
 
@@ -18,6 +29,17 @@ export interface EdgeSuite {
 const groups: Readonly<Record<string, readonly EdgeCase[]>> = {
   routing: routingCases,
   assignment: assignmentCases,
+  http: httpCases,
+  streaming: streamingCases,
+  websockets: webSocketCases,
+  limits: limitCases,
+  failures: failureCases,
+  hold: holdCases,
+  drain: drainCases,
+  samples: sampleCases,
+  static: staticCases,
+  tls: tlsCases,
+  survival: survivalCases,
 }
 
 /** Every edge keeps these rules, with real sockets and processes. */

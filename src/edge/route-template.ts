@@ -5,6 +5,8 @@ const MAX_CACHED = 2000
 export interface RouteTemplates {
   /** Name to count a request under at its arrival. */
   of(path: string): string
+  /** The template itself, whether it has a name or not. */
+  templateOf(path: string): string
   /** Gives the template of a path a name, for later requests. Not done for 404s: a scanner would use the names up. */
   admit(path: string): void
 }
@@ -21,6 +23,7 @@ export function routeTemplates(limit = 50): RouteTemplates {
     return template
   }
   return {
+    templateOf,
     of(path) {
       const template = templateOf(path)
       return admitted.has(template) ? template : '*'

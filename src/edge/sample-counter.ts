@@ -17,6 +17,8 @@ export interface Arrival {
   readonly weight: number
   /** Route template or `*`. */
   readonly route: string
+  /** Route template also where the route is counted under `*`: tells the failures of one visitor apart. */
+  readonly template?: string
 }
 
 export interface Completion {
@@ -69,10 +71,15 @@ export class SampleCounter {
       const bucket = latencyBucket(latencyMs)
       increment.latency.set(bucket, (increment.latency.get(bucket) ?? 0) + 1)
     }
-    if (!bad) return
+    if (bad) this.breakOff(arrival, completion.visitor)
+  }
+
+  /** An answer that was counted as good broke off later. */
+  breakOff(arrival: Arrival, visitor: string | null): void {
+    const increment = this.#incrementAt(arrival)
     increment.bad++
     routeOf(increment, arrival.route).bad++
-    if (this.#distinct.isNew(arrival.second, completion.visitor, arrival.route)) increment.distinctBad++
+    if (this.#distinct.isNew(arrival.second, visitor, arrival.template ?? arrival.route)) increment.distinctBad++
   }
 
   /** The increments since the last call. */

@@ -10,13 +10,13 @@ export type Tables = ReadonlyMap<string, RouteTable>
  * `EDGE_REFUSED_TABLE` (with all problems), `ROUTE_CONFLICT`. It changes nothing.
  */
 export function assertApplicable(next: RouteTable, inForce: Tables): void {
+  assertFence(next, inForce.get(next.environment))
   const problems = tableProblems(next)
   if (problems.length > 0) {
     throw new SluiceError('EDGE_REFUSED_TABLE', `the route table of ${String(next.environment)} is impossible`, {
       problems,
     })
   }
-  assertFence(next, inForce.get(next.environment))
   const union = new Map(inForce).set(next.environment, next)
   const conflicts = routeConflicts([...union.values()])
   if (conflicts.length > 0) {

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Waits for a condition; the deadline only ends a hanging test. */
-export async function until<T>(what: string, condition: () => Promise<T> | T, deadlineMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  condition: () => Promise<T> | T,
+  deadlineMs = 20_000,
+): Promise<NonNullable<T>> {
   const end = Date.now() + deadlineMs
   for (;;) {
     const value = await condition()

@@ -24,7 +24,7 @@ export interface ServeOptions extends Omit<TestTable, 'fleets' | 'environment'> 
 export class World {
   readonly edge: Edge
   /** Starts an edge of this case alone; stopped at its end. */
-  readonly ownEdge: () => Promise<{ edge: Edge; directory: string; restart(): Promise<Edge> }>
+  readonly ownEdge: () => Promise<{ edge: Edge; directory: string; readonly restart: () => Promise<Edge> }>
   readonly #create: (directory: string) => Promise<Edge>
   readonly #cleanUps: (() => Promise<unknown>)[] = []
   #apps = 0
