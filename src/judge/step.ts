@@ -138,7 +138,7 @@ function plain(state: JudgeState, cause: Cause, log: number, alpha: number): { c
 /** One old instance, or counts that are not per instance: no way to tell a bad node from a bad release without a fresh one. */
 function needsSecondLook(state: JudgeState, input: JudgeInput): boolean {
   if (!canRetreat(input)) return false
-  return state.learned.instances < 2 || input.old.instances.length < 2 || !input.capabilities.perInstance
+  return state.learned.instances === 1 || input.old.instances.length < 2 || !input.capabilities.perInstance
 }
 
 function canRetreat(input: JudgeInput): boolean {
