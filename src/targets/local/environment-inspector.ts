@@ -47,7 +47,7 @@ function fleets(
       .filter((run) => run.release === release)
       .toSorted((a, b) => a.service.localeCompare(b.service) || a.index - b.index)
       .map((run) =>
-        instance(
+        instanceOf(
           run,
           stateOf(
             run,
@@ -72,7 +72,7 @@ function stateOf(
   return seen.healthy ? 'ready' : 'unready'
 }
 
-function instance(run: RunState, state: InstanceState): Instance {
+export function instanceOf(run: RunState, state: InstanceState): Instance {
   const { id, environment, release, service, index, port, alive, pid, startedAt, restarts, exit } = run
   return {
     id,

@@ -5,6 +5,7 @@ import type { RetainedAssets, TrafficSplit } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
+import { diskFull } from './disk-full.ts'
 
 /** What the machine cannot tell: which releases there are, which instances are wanted, and how traffic was split last. */
 export interface StoredEnvironment {
@@ -85,8 +86,12 @@ export class EnvironmentStore {
     const after = change(before)
     if (after === before) return before
     const folder = join(this.#directory, environment)
-    await mkdir(folder, { recursive: true })
-    await writeFileAtomic(join(folder, FILE), JSON.stringify(after), { mode: 0o600 })
+    try {
+      await mkdir(folder, { recursive: true })
+      await writeFileAtomic(join(folder, FILE), JSON.stringify(after), { mode: 0o600 })
+    } catch (error) {
+      throw diskFull(error) ?? error
+    }
     this.#known.set(environment, after)
     return after
   }

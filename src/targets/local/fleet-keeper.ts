@@ -1,10 +1,10 @@
 import { SluiceError } from '../../model/error.ts'
-import type { InstanceState } from '../../model/instance.ts'
+import type { Instance, InstanceState } from '../../model/instance.ts'
 import type { Clock } from '../../support/clock.ts'
 import type { Log } from '../../support/log.ts'
+import { instanceOf } from './environment-inspector.ts'
 import type { EnvironmentStore } from './environment-store.ts'
 import type { InstanceLauncher } from './instance-launcher.ts'
-import type { InstanceChange } from './local-context.ts'
 import type { Mutex } from './mutex.ts'
 import type { RunState, Runtime } from './runtime.ts'
 import { type RestartPolicy, Supervisor, type SupervisorChange } from './supervisor.ts'
@@ -28,7 +28,7 @@ export class FleetKeeper {
   readonly #launcher: InstanceLauncher
   readonly #fleets: Mutex
   readonly #log: Log
-  readonly #onChange: (change: InstanceChange) => void
+  readonly #onChange: (instance: Instance, detail: string) => void
   readonly #supervisor: Supervisor
   #tidying: NodeJS.Timeout | undefined
   #isTidying = false
@@ -42,7 +42,8 @@ export class FleetKeeper {
     readonly fleets: Mutex
     readonly clock: Clock
     readonly log: Log
-    readonly onChange: (change: InstanceChange) => void
+    readonly onChange: (instance: Instance, detail: string) => void
+    readonly isStopping: (id: string) => boolean
     readonly restarts: Partial<RestartPolicy>
   }) {
     this.#runtime = options.runtime
@@ -53,7 +54,10 @@ export class FleetKeeper {
     this.#log = options.log
     this.#onChange = options.onChange
     this.#supervisor = new Supervisor({
-      desired: () => this.#store.environments.flatMap(({ releases }) => releases.flatMap(({ desired }) => desired)),
+      desired: () =>
+        this.#store.environments
+          .flatMap(({ releases }) => releases.flatMap(({ desired }) => desired))
+          .filter((id) => !options.isStopping(id)),
       inspect: (id) => this.#runtime.inspect(id),
       onExit: (listener) => this.#runtime.onExit(listener),
       relaunch: (run, signal) => this.#relaunch(run, signal),
@@ -120,8 +124,7 @@ export class FleetKeeper {
     if (kind === 'exited' || kind === 'restart-failed' || kind === 'crash-loop') this.#log.warn(`${run.id}: ${detail}`)
     // The edge learns at once that it is gone, instead of by failing requests.
     if (kind === 'exited') this.#tellEdge(run.environment)
-    const { environment, release, service, id: instance } = run
-    this.#onChange({ environment, release, service, instance, state: stateAfter[kind], detail })
+    this.#onChange(instanceOf(run, stateAfter[kind]), detail)
   }
 
   async #tidy(): Promise<void> {

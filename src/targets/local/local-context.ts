@@ -1,5 +1,5 @@
 import type { Edge } from '../../edge/edge.ts'
-import type { InstanceState } from '../../model/instance.ts'
+import type { Instance } from '../../model/instance.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import type { Clock } from '../../support/clock.ts'
 import type { Home } from '../../support/home.ts'
@@ -10,7 +10,8 @@ import type { RestartPolicy } from './supervisor.ts'
 
 export interface LocalTargetOptions {
   readonly edge: Edge
-  readonly runtime: Runtime
+  /** Default: processes below `home.instances`. */
+  readonly runtime?: Runtime
   readonly home: Pick<Home, 'instances'>
   /** Absolute folder with the files of the release's artifact. */
   readonly files: (release: ReleaseRecord) => Promise<string>
@@ -23,17 +24,7 @@ export interface LocalTargetOptions {
   readonly ports?: Ports
   readonly clock?: Clock
   readonly log?: Log
-  readonly onChange?: (change: InstanceChange) => void
+  /** Something happened to an instance by itself: it ended, was restarted, or keeps crashing. `detail` is a sentence. */
+  readonly onChange?: (instance: Instance, detail: string) => void
   readonly restarts?: Partial<RestartPolicy>
-}
-
-/** Something happened to an instance by itself: it ended, was restarted, or keeps crashing. */
-export interface InstanceChange {
-  readonly environment: string
-  readonly release: string
-  readonly service: string
-  readonly instance: string
-  readonly state: InstanceState
-  /** One sentence. */
-  readonly detail: string
 }

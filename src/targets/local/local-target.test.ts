@@ -6,18 +6,18 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EdgeInstance, RouteTable } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
+import type { Instance } from '../../model/instance.ts'
 import { only, options } from '../target.contract.ts'
 import { appFolder, eventually, isListening, isProcessAlive } from './fixture.ts'
-import type { InstanceChange } from './local-context.ts'
 import { environment, type LocalWorld, localWorld } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'
 import { freePorts } from './ports.ts'
 
 let world: LocalWorld
-const changes: InstanceChange[] = []
+const changes: (Instance & { readonly detail: string })[] = []
 beforeEach(async () => {
   changes.length = 0
-  world = await localWorld({ options: { onChange: (change) => changes.push(change) } })
+  world = await localWorld({ options: { onChange: (instance, detail) => changes.push({ ...instance, detail }) } })
 })
 afterEach(() => world.close())
 
@@ -37,7 +37,10 @@ async function killedControlPlane(...more: string[]): Promise<readonly { id: str
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH },
   })
-  const text = await new Promise<string>((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+  const text = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (data) => resolve(String(data)))
+    child.once('exit', (code) => reject(new Error(`it ended by itself with code ${code}`)))
+  })
   child.kill('SIGKILL')
   await new Promise((resolve) => child.once('exit', resolve))
   return JSON.parse(text) as { id: string; pid: number }[]

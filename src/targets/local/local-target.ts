@@ -16,7 +16,9 @@ import { InstanceLauncher } from './instance-launcher.ts'
 import type { LocalTargetOptions } from './local-context.ts'
 import { Mutex } from './mutex.ts'
 import { freePorts } from './ports.ts'
+import { processRuntime } from './process-runtime.ts'
 import { admitRelease } from './release-admission.ts'
+import type { Runtime } from './runtime.ts'
 import { targetLogs } from './target-logs.ts'
 import { targetSamples } from './target-samples.ts'
 import { shareOf, Traffic } from './traffic.ts'
@@ -40,11 +42,11 @@ interface Parts {
 
 /** One machine: instances are processes, traffic is moved by the edge. */
 export function localTarget(options: LocalTargetOptions): LocalTarget {
-  const { edge, runtime } = options
+  const { edge, runtime = processRuntime({ directory: options.home.instances }) } = options
   const log = options.log ?? silentLog
   /** Per release: one of scale, retire and restart at a time. */
   const fleets = new Mutex()
-  const opening = openParts(options, fleets)
+  const opening = openParts({ ...options, runtime }, fleets)
   const ready = opening.then(() => {})
   ready.catch(() => {}) // each call reports it; nobody has to ask for `ready`
 
@@ -100,7 +102,7 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
   }
 }
 
-async function openParts(options: LocalTargetOptions, fleets: Mutex): Promise<Parts> {
+async function openParts(options: LocalTargetOptions & { readonly runtime: Runtime }, fleets: Mutex): Promise<Parts> {
   const { edge, runtime, home, environmentOf } = options
   const { clock = systemClock, log = silentLog, ports = freePorts() } = options
   const { inherited = userEnvironment({}, process.execPath) } = options
@@ -110,7 +112,18 @@ async function openParts(options: LocalTargetOptions, fleets: Mutex): Promise<Pa
   const scaler = new FleetScaler({ runtime, store, traffic, launcher, clock })
   const retirer = new FleetRetirer({ runtime, store, traffic })
   const { onChange = () => {}, restarts = {} } = options
-  const keeper = new FleetKeeper({ runtime, store, traffic, launcher, fleets, clock, log, onChange, restarts })
+  const keeper = new FleetKeeper({
+    runtime,
+    store,
+    traffic,
+    launcher,
+    fleets,
+    clock,
+    log,
+    onChange,
+    restarts,
+    isStopping: retirer.isStopping,
+  })
   keeper.start()
   return { store, traffic, launcher, scaler, retirer, keeper }
 }
@@ -163,7 +176,7 @@ async function assertReachable(
     if (release === null || shareOf(release, split) <= shareOf(release, seen?.split ?? null)) continue
     const stored = sources.store.release(environment, release)
     if (stored === null) throw new SluiceError('RELEASE_UNKNOWN', `${release} is not launched in ${environment}`)
-    for (const service of stored.record.services.filter(({ kind }) => kind === 'web')) {
+    for (const service of stored.record.services.filter(({ kind, instances }) => kind === 'web' && instances > 0)) {
       const isReady = seen?.instances.some(
         (each) => each.release === release && each.service === service.name && each.healthy && !each.draining,
       )

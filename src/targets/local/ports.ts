@@ -1,9 +1,9 @@
 import { createServer } from 'node:net'
 import { SluiceError } from '../../model/error.ts'
 
-/** Gives out loopback ports, each at most once in its life. */
+/** Gives out loopback ports, each again only when all others were given out. */
 export interface Ports {
-  /** A free port that is not in `avoid` and was never given out. Throws `NO_PORT`. */
+  /** A free port that is not in `avoid` and was not given out lately. Throws `NO_PORT`. */
   pick(avoid: ReadonlySet<number>): Promise<number>
 }
 
@@ -20,7 +20,9 @@ export function freePorts(range: { readonly from: number; readonly to: number } 
   let next = Math.floor(Math.random() * size)
   return {
     async pick(avoid) {
-      for (let tried = 0; tried < size; tried++) {
+      for (let tried = 0; tried < 2 * size; tried++) {
+        // After a whole round those given out long ago may be had again: `avoid` names the ones in use.
+        if (tried === size) given.clear()
         const port = range.from + next
         next = (next + 1) % size
         if (given.has(port) || avoid.has(port)) continue
@@ -28,7 +30,7 @@ export function freePorts(range: { readonly from: number; readonly to: number } 
         if (await isFree(port)) return port
       }
       throw new SluiceError('NO_PORT', `no port from ${range.from} to ${range.to} is free on this machine`, {
-        hint: 'stop what uses them (`ss -ltnp` shows it), or restart the control plane, which forgets ports given out long ago',
+        hint: 'stop what uses them (`ss -ltnp` shows it)',
       })
     },
   }

@@ -199,6 +199,17 @@ test('a program that leaks is ended at its memory limit, and its log says so', a
   if (!runtime.capabilities.memoryLimit) expect(await logOf(run.logFile)).toContain('its limit is 300 MB')
 })
 
+test.skipIf(process.getuid?.() !== 0)(
+  'a folder that the configured user cannot enter is named (needs root)',
+  async () => {
+    runtime = processRuntime({ directory: folder.path, user: { uid: 65534, gid: 65534 } })
+    await expect(runtime.start(runSpec({ id: 'a', cwd: folder.path }))).rejects.toMatchObject({
+      code: 'HOME_FOREIGN',
+      message: expect.stringContaining(folder.path),
+    })
+  },
+)
+
 test('limits that cannot be enforced are said to be so', () => {
   const { memoryLimit, cpuLimit, limitsNote } = runtime.capabilities
   expect(memoryLimit).toBe(cpuLimit)

@@ -2,12 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SluiceError } from '../../model/error.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { type Clock, sleep, systemClock } from '../../support/clock.ts'
 import { identityOf, isAlive } from '../../support/process-identity.ts'
+import { diskFull } from './disk-full.ts'
 import { launchCommand, type RunUser } from './launch-command.ts'
 import { defaultLogLimits, type LogLimits, rotateLog } from './log-rotation.ts'
 import { endAboveLimit } from './memory-watch.ts'
@@ -48,7 +49,7 @@ export function processRuntime(options: ProcessRuntimeOptions): Runtime {
 class ProcessRuntime implements Runtime {
   readonly capabilities: RuntimeCapabilities
   readonly #options: ProcessRuntimeOptions
-  readonly #systemd = existsSync('/run/systemd/system')
+  readonly #systemd = hasSystemd()
   readonly #listeners = new Set<(id: string) => void>()
   readonly #starting = new Map<string, Promise<RunState>>()
   /** Where a run was found last: saves a search, and is looked at again each time. */
@@ -63,7 +64,7 @@ class ProcessRuntime implements Runtime {
       cpuLimit: this.#systemd,
       limitsNote: this.#systemd
         ? null
-        : 'systemd is not process 1 here (/run/systemd/system is absent): CPU limits are not enforced, and a program above its memory limit is ended and started again within about a second',
+        : 'systemd does not run here (or has no session for this user): CPU limits are not enforced, and a program above its memory limit is ended and started again within about a second',
     }
   }
 
@@ -85,6 +86,7 @@ class ProcessRuntime implements Runtime {
         hint: 'check `directory` of the service, or build the release again',
       })
     }
+    if (this.#options.user !== undefined) assertEnterable(spec.cwd, this.#options.user)
     try {
       const shim = await this.#installedShim()
       await clearRun(directory)
@@ -119,7 +121,7 @@ class ProcessRuntime implements Runtime {
     try {
       const child = spawn(file, args, {
         cwd: spec.cwd,
-        env: { ...spec.env, [RUN_MARKER]: directory.run },
+        env: { ...(this.#systemd ? userBus() : {}), ...spec.env, [RUN_MARKER]: directory.run },
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
         ...user,
@@ -242,6 +244,31 @@ class ProcessRuntime implements Runtime {
   }
 }
 
+/** Also a user's own one must be there when we are not root: it is asked for the scopes. */
+function hasSystemd(): boolean {
+  const uid = process.getuid?.()
+  return existsSync('/run/systemd/system') && (uid === 0 || existsSync(`/run/user/${uid}/bus`))
+}
+
+function userBus(): Readonly<Record<string, string>> {
+  const uid = process.getuid?.()
+  return uid === 0 ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` }
+}
+
+/** The first folder on the way to the program that its user cannot enter is named, instead of a crash without a word. */
+function assertEnterable(folder: string, user: RunUser): void {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const { mode, uid, gid } = statSync(path)
+    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
+    if (user.uid !== 0 && (mode & bit) === 0) {
+      throw new SluiceError('HOME_FOREIGN', `the user ${user.uid} that instances run as cannot enter ${path}`, {
+        hint: `allow it (chmod o+x ${path}), or keep SLUICE_HOME in a folder that this user can reach`,
+      })
+    }
+    if (path === dirname(path)) return
+  }
+}
+
 function watchMemory(directory: RunDirectory): void {
   const limitBytes = readRecord(directory)?.limits.memoryBytes
   const shim = readIdentity(directory)
@@ -260,15 +287,6 @@ function started(child: ChildProcess, spec: RunSpec): Promise<void> {
         }),
       )
     })
-  })
-}
-
-function diskFull(error: unknown): SluiceError | null {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return null
-  return new SluiceError('DISK_FULL', 'the disk is full: an instance cannot be started', {
-    cause: error,
-    hint: 'free some space under SLUICE_HOME and deploy again',
   })
 }
 
