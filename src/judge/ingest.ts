@@ -12,6 +12,7 @@ import { addRoutes } from './route-watch.ts'
 import { addRequests } from './routing-guard.ts'
 import { bookShared } from './second-look.ts'
 import { openSlot, recent, slotOf } from './seconds.ts'
+import { forgetGone, serving } from './served.ts'
 import type { JudgeState } from './state.ts'
 import { addSuspect, fadeSuspects, isEjected } from './suspects.ts'
 import { addWebVital, closeWebVitalsBlock } from './web-vitals-test.ts'
@@ -53,6 +54,7 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
       const seen = sample.distinctBad ?? sample.bad
       const totals = state.totals[release]
       totals.requests += sample.requests
+      if (sample.requests > 0 && sample.instance !== undefined) state.served[sample.instance] = 1
       totals.bad += sample.bad
       totals.distinct += seen
       // Its failures are its own; its requests still are the release's.
@@ -206,7 +208,7 @@ function takeOther(state: JudgeState, input: JudgeInput, now: number): void {
 }
 
 function closeAll(state: JudgeState, input: JudgeInput, now: number, changed: boolean): void {
-  const liveOld = input.old.instances.length
+  const liveOld = serving(state, input.old.instances).length
   closeCells(state.robust, now, liveOld, changed)
   const { doubt, learned } = state
   if (doubt?.robust != null) closeCells(doubt.robust, now, liveOld, changed)
@@ -214,7 +216,7 @@ function closeAll(state: JudgeState, input: JudgeInput, now: number, changed: bo
     if (state.latency !== null) closeLatencyBlocks(state.latency, now, learned.latency)
     if (doubt?.latency != null) closeLatencyBlocks(doubt.latency, now, learned.latency)
   }
-  fadeSuspects(state.suspects, now)
+  if (fadeSuspects(state.suspects, now)) forgetGone(state, input)
   closeBusinessBlock(state.business, now)
   closeWebVitalsBlock(state.webVitals, now)
   const { requestsOld, badOld } = recent(state.seconds, now, 30)

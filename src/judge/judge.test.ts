@@ -130,6 +130,17 @@ describe('a release that is as good as the old one', () => {
     expect(decisions.flatMap(({ replace }) => replace)).toContain('new-2')
   })
 
+  test('is not helped by workers in its fleet, which serve nobody', () => {
+    const { decisions, last } = runRollout(policyFrom(), 900, {
+      oldInstances: ['old-0'],
+      newInstances: ['new-0'],
+      newRate: 0.5,
+      workers: ['worker-0', 'worker-1'],
+    })
+    expect(decisions.find(({ action }) => action === 'retreat')?.replace).toEqual(['new-0'])
+    expect(last).toMatchObject({ action: 'roll-back', reasons: [{ test: 'confirm' }] })
+  })
+
   test('is exonerated after its single bad instance was replaced', () => {
     const { decisions, last } = runRollout(policyFrom(), 900, {
       oldInstances: ['old-0'],

@@ -10,6 +10,7 @@ import { rateNow, requestRate, routeRate } from './rates.ts'
 import { robustEvidence, startRobustTest } from './robust-test.ts'
 import { routeCounts, startRouteWatch } from './route-watch.ts'
 import { recent } from './seconds.ts'
+import { serving } from './served.ts'
 import { cellSecondsFor, startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { suspectInstances } from './suspects.ts'
@@ -46,7 +47,10 @@ export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, e
     evidence,
     suspectedRate: suspectedRate(state, cause, route),
     weightBefore: Math.max(state.weight, input.weight),
-    replace: cause === 'routing' || cause === 'probes' ? [] : suspectInstances(state.suspects, input.new.instances),
+    replace:
+      cause === 'routing' || cause === 'probes'
+        ? []
+        : suspectInstances(state.suspects, serving(state, input.new.instances)),
     robust: null,
     level: null,
     latency: null,

@@ -49,6 +49,8 @@ export interface JudgeState {
   ratio: RatioSequence
   exposure: Exposure
   totals: { old: Totals; new: Totals }
+  /** Instances that got requests: workers and idle copies say nothing about failures. */
+  readonly served: Record<string, 1>
   /** Recent failures per instance of the new release. */
   suspects: Suspects
   doubt: Doubt | null

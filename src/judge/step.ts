@@ -35,6 +35,7 @@ import {
   secondLook,
   secondLookWeight,
 } from './second-look.ts'
+import { serving } from './served.ts'
 import { cellSecondsFor, startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { eject, ejectable, pendingEjections } from './suspects.ts'
@@ -138,7 +139,9 @@ function plain(state: JudgeState, cause: Cause, log: number, alpha: number): { c
 /** One old instance, or counts that are not per instance: no way to tell a bad node from a bad release without a fresh one. */
 function needsSecondLook(state: JudgeState, input: JudgeInput): boolean {
   if (!canRetreat(input)) return false
-  return state.learned.instances === 1 || input.old.instances.length < 2 || !input.capabilities.perInstance
+  return (
+    state.learned.instances === 1 || serving(state, input.old.instances).length < 2 || !input.capabilities.perInstance
+  )
 }
 
 function canRetreat(input: JudgeInput): boolean {
@@ -174,7 +177,7 @@ function findAlarm(state: JudgeState, input: JudgeInput): Alarm | null {
 
 function retreat(state: JudgeState, input: JudgeInput, alarm: Alarm): Decision {
   if (alarm.cause === 'routing') return misrouted(state, input, alarm)
-  const suspect = ejectable(state.suspects, input.new.instances, Math.floor(state.now))
+  const suspect = ejectable(state.suspects, serving(state, input.new.instances), Math.floor(state.now))
   if (suspect !== null && (alarm.cause === 'errors' || alarm.cause === 'absolute')) {
     return blameInstance(state, input, suspect)
   }
@@ -193,7 +196,7 @@ function blameInstance(state: JudgeState, input: JudgeInput, suspect: string): D
   state.exposure.bad = Math.max(0, state.exposure.bad - (state.suspects.bad[suspect] ?? 0))
   eject(state.suspects, suspect, now)
   forgetInstance(state.robust, suspect)
-  closeCells(state.robust, now, input.old.instances.length, true)
+  closeCells(state.robust, now, serving(state, input.old.instances).length, true)
   restartAlarms(state)
   const replace = pendingEjections(state.suspects, input.new.instances, now)
   return { action: 'hold', weight: state.weight, replace, reasons: [reason] }

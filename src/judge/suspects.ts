@@ -29,8 +29,9 @@ export function addSuspect(suspects: Suspects, instance: string, bad: number): v
   suspects.bad[instance] = (suspects.bad[instance] ?? 0) + bad
 }
 
-export function fadeSuspects(suspects: Suspects, second: number): void {
-  if (second - suspects.halvedAt < HALF_LIFE_SECONDS) return
+/** Halves the counts when it is time; true when it was. */
+export function fadeSuspects(suspects: Suspects, second: number): boolean {
+  if (second - suspects.halvedAt < HALF_LIFE_SECONDS) return false
   suspects.halvedAt = second
   for (const [id, bad] of Object.entries(suspects.bad)) {
     if (bad < 0.5) delete suspects.bad[id]
@@ -39,6 +40,7 @@ export function fadeSuspects(suspects: Suspects, second: number): void {
   for (const [id, at] of Object.entries(suspects.ejected)) {
     if (second - at > EJECTION_WINDOW_SECONDS) delete suspects.ejected[id]
   }
+  return true
 }
 
 /** Who is to be replaced before a second look. A fleet of one cannot tell instance from release: its only one is. */

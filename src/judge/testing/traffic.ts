@@ -37,6 +37,8 @@ export interface TrafficOptions {
   readonly decorate?: (sample: Sample, second: number) => Sample
   /** Adds to the input of a second. */
   readonly more?: (second: number, weight: number) => Partial<JudgeInput>
+  /** Live instances of both fleets that get no requests. */
+  readonly workers?: readonly string[]
   readonly capabilities?: Partial<JudgeCapabilities>
 }
 
@@ -110,7 +112,7 @@ export function runRollout(
       counts.set(instance, count)
     }
     const inputOf = (release: 'old' | 'new', ids: readonly string[]): FleetInput => ({
-      instances: ids,
+      instances: [...ids, ...(options.workers ?? []).map((id) => `${release}-${id}`)],
       samples: ids.flatMap((id) => {
         const count = counts.get(id)
         if (count === undefined) return []
