@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identityOf, startTimeOf } from '../support/process-identity.ts'
+import { startTimeOf } from '../support/process-identity.ts'
 import { killGroup } from '../support/run.ts'
 
 /** A folder for one build; its name says which process works in it. */
@@ -19,8 +19,7 @@ export interface BuildFolder {
 }
 
 export async function makeBuildFolder(builds: string): Promise<BuildFolder> {
-  const own = identityOf(process.pid)
-  const mark = `${process.pid}-${own?.startTime ?? '0'}-${randomBytes(6).toString('hex')}`
+  const mark = `${ownerMark(process.pid)}-${randomBytes(6).toString('hex')}`
   const folder = join(builds, mark)
   const parts = { source: join(folder, 'source'), artifact: join(folder, 'artifact'), scratch: join(folder, 'scratch') }
   await mkdir(builds, { recursive: true, mode: 0o755 })
@@ -39,8 +38,7 @@ export async function makeBuildFolder(builds: string): Promise<BuildFolder> {
 /** Removes what builds of processes left that do not live any more. */
 export async function removeLeftOvers(builds: string): Promise<void> {
   for (const name of await readdir(builds).catch(() => [])) {
-    const [pid, startTime] = name.split('-')
-    if (startTimeOf(Number(pid)) === startTime) continue
+    if (name.startsWith(`${ownerMark(Number(name.split('-')[0]))}-`)) continue
     const noted = await readFile(join(builds, name, 'processes'), 'utf8').catch(() => '')
     for (const line of noted.split('\n')) {
       const [group, since] = line.split(' ')
@@ -49,6 +47,14 @@ export async function removeLeftOvers(builds: string): Promise<void> {
     await endProcessesOf(name)
     await removeFolder(join(builds, name))
   }
+}
+
+/** A process by pid and start time, in letters that do no harm in a path. */
+function ownerMark(pid: number): string {
+  return `${pid}-${createHash('sha256')
+    .update(startTimeOf(pid) ?? 'gone')
+    .digest('hex')
+    .slice(0, 12)}`
 }
 
 /** Daemons leave their process group, but not their environment. Linux only; elsewhere the group has to do. */

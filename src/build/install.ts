@@ -81,5 +81,7 @@ function hintFor({ name }: Installer, result: CommandResult): string {
     return `package.json and the lock file differ: run ${name} install and commit both`
   if (/ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|NewConnectionError/.test(text))
     return 'the registry cannot be reached from this machine: check network and proxy settings'
+  if (/SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)|CERTIFICATE_VERIFY_FAILED/.test(text))
+    return 'something between here and the registry re-signs connections: start sluice with NODE_EXTRA_CA_CERTS (pip: SSL_CERT_FILE) naming its certificate'
   return 'the last lines above say why'
 }

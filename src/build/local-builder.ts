@@ -18,7 +18,7 @@ export interface LocalBuilderOptions {
   readonly home: Home
   readonly log: Log
   /** Our process' environment; an allow-list of it reaches users' commands. */
-  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly environment: Readonly<Record<string, string | undefined>>
   /** The Node that users' commands find first. */
   readonly execPath?: string
   /** A build ends with `DISK_FULL` when less than this is free. */
@@ -38,7 +38,7 @@ class LocalBuilder implements Builder {
   readonly #running = new Map<string, Promise<unknown>>()
 
   constructor(options: LocalBuilderOptions) {
-    this.#options = { environment: {}, execPath: process.execPath, minimumFreeBytes: 256 * 1024 * 1024, ...options }
+    this.#options = { execPath: process.execPath, minimumFreeBytes: 256 * 1024 * 1024, ...options }
   }
 
   async build(request: BuildRequest): Promise<BuildResult> {

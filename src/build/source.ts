@@ -1,3 +1,4 @@
+import { SluiceError } from '../model/error.ts'
 import { git } from './git.ts'
 
 /** What a project folder holds right now. */
@@ -12,7 +13,7 @@ export interface SourceDescription {
 
 const noGit: SourceDescription = { commit: null, branch: null, subject: null, dirty: false }
 
-/** Two git calls side by side, about 10 ms. `env`: PATH and HOME are enough. */
+/** Two git calls side by side, about 10 ms. `env`: PATH and HOME are enough. Throws `SOURCE_INVALID`. */
 export async function describeSource(
   projectDir: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -23,6 +24,7 @@ export async function describeSource(
     // `:./` is empty for a folder that no commit knows, such as one that the repository around it ignores.
     git(['log', '-1', '--format=%H%x00%s', 'HEAD', '--', '.'], options),
   ])
+  if (status?.stderr.includes('dubious ownership')) throw notOurs(projectDir)
   if (status?.code !== 0 || head?.code !== 0 || head.stdout === '') return noGit
   const lines = status.stdout.split('\0').filter((line) => line !== '')
   const header = (name: string) => lines.find((line) => line.startsWith(`# ${name} `))?.slice(name.length + 3)
@@ -35,6 +37,13 @@ export async function describeSource(
     subject: await subjectOf(commit, head.stdout, options),
     dirty: lines.some((line) => !line.startsWith('# ')),
   }
+}
+
+/** Taking it for a plain folder would be a silent fallback. */
+function notOurs(projectDir: string): SluiceError {
+  return new SluiceError('SOURCE_INVALID', `git refuses ${projectDir}: its repository belongs to another user`, {
+    hint: `run sluice as that user, or: git config --global --add safe.directory ${projectDir}`,
+  })
 }
 
 /** In a repository with several projects the newest commit may be another project's. */

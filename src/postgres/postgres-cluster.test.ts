@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startTimeOf } from '../support/process-identity.ts'
 import type { Cluster, ClusterEvent } from './cluster.ts'
@@ -75,6 +76,32 @@ describe('a cluster', () => {
     const addresses = await Promise.all(both.map(start))
     expect(addresses[0]).toEqual(addresses[1])
     expect(both[0]?.pid()).toBe(both[1]?.pid())
+  })
+
+  it('outlives a kill -9 of the process that started it, and is adopted', async () => {
+    const directory = join(root, 'pg')
+    const script = join(root, 'start.mjs')
+    const module = fileURLToPath(new URL('./postgres-cluster.ts', import.meta.url))
+    await writeFile(
+      script,
+      `import { postgresCluster } from ${JSON.stringify(module)}
+       const cluster = postgresCluster({ directory: process.argv[2], log() {} })
+       await cluster.start({ signal: new AbortController().signal, deadlineMs: 50_000 })
+       process.stdout.write(cluster.pid() + '\\n')
+       setInterval(() => {}, 1000)`,
+    )
+    const supervisor = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    supervisor.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+    await until(() => output.endsWith('\n'))
+    const exited = new Promise((resolve) => supervisor.once('exit', resolve))
+    supervisor.kill('SIGKILL')
+    await exited
+    const cluster = clusterAt(directory)
+    await start(cluster)
+    expect(cluster.pid()).toBe(Number(output))
   })
 
   it('comes back after kill -9 by itself, with every committed row', async () => {
