@@ -302,9 +302,9 @@ export class HaproxyAgent implements Edge {
   }
 
   async #countLosses(reading: PlaneReading): Promise<void> {
-    this.#traffic.read(workerReading(reading))
+    this.#traffic.read(workerReading(reading), (environment) => weightIn(this.#desire, environment))
     await sleep(SETTLE_MS)
-    this.#traffic.settle(reading.atMs, (environment) => weightIn(this.#desire, environment))
+    this.#traffic.settle()
   }
 
   async #renewCertificates(): Promise<void> {

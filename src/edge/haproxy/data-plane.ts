@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { identityOf } from '../../support/process-identity.ts'
 import { type Configuration, configurationText, missingSections } from './configuration.ts'
+import { firstCheck } from './first-check.ts'
 import { HaproxyProcess } from './haproxy-process.ts'
 import { holdScript } from './hold-script.ts'
 import type { Layout } from './layout.ts'
@@ -13,7 +14,7 @@ import { writePages } from './pages.ts'
 import type { Pool } from './pool.ts'
 import { ask, command, escaped, parseStat, parseTable, type Row } from './runtime-socket.ts'
 import { parseServersState } from './server-state.ts'
-import { occupyCommands, vacateCommands, type WantedSlot } from './slot-commands.ts'
+import { newlyOccupied, occupyCommands, vacateCommands, type WantedSlot } from './slot-commands.ts'
 
 /** All that HAProxy shall be; setting it twice changes nothing. */
 export interface DesiredPlane {
@@ -47,6 +48,7 @@ export class DataPlane {
   #maps: Maps | null = null
   #oldWorkers: readonly number[] = []
   #worker: number | null = null
+  readonly #firstChecks = new Map<string, AbortController>()
 
   constructor(program: string, layout: Layout, loaded: Loaded) {
     this.#layout = layout
@@ -164,14 +166,34 @@ export class DataPlane {
     await command(socket, checksFirst.map(changeCommand))
     const actual = parseServersState(await ask(socket, 'show servers state'))
     await command(socket, occupyCommands(actual, slots))
+    for (const slot of newlyOccupied(actual, slots)) this.#checkFirst(slot)
     await this.#untilUp(awaited, slots, awaitMs)
     const isLast = ({ map, value }: MapChange) => map === 'checks' && value === null
     const rest = changes.filter((change) => !checksFirst.includes(change) && !isLast(change))
     await command(socket, rest.map(changeCommand))
+    const kept = new Set(slots.map(({ backend, slot }) => `${backend}/${slot}`))
+    for (const [name, abort] of this.#firstChecks) if (!kept.has(name)) abort.abort()
     await command(socket, vacateCommands(actual, slots))
     // A slot that still takes part must not be checked by a path that is not its own.
     await command(socket, changes.filter(isLast).map(changeCommand))
     this.#maps = maps
+  }
+
+  /** Tells HAProxy of the first passed checks, unless the slot has changed hands meanwhile. */
+  #checkFirst(slot: WantedSlot): void {
+    const name = `${slot.backend}/${slot.slot}`
+    this.#firstChecks.get(name)?.abort()
+    const abort = new AbortController()
+    this.#firstChecks.set(name, abort)
+    firstCheck(slot, abort.signal)
+      .then(async (passed) => {
+        if (passed) await command(this.#layout.runtimeSocket, [`set server ${name} health up`])
+      })
+      // HAProxy checks by itself too; without it there is nobody to tell.
+      .catch(() => {})
+      .finally(() => {
+        if (this.#firstChecks.get(name) === abort) this.#firstChecks.delete(name)
+      })
   }
 
   /** One transaction per map: a reader sees the old or the new content. */
@@ -228,6 +250,7 @@ export class DataPlane {
   }
 
   async stop(graceMs: number): Promise<void> {
+    for (const abort of this.#firstChecks.values()) abort.abort()
     await this.#process.stop(graceMs)
     await rm(this.#layout.record, { force: true })
   }

@@ -61,6 +61,7 @@ export async function planFor(
     assetPaths.set(table.environment, kept ?? (await assetPathsOf(table)))
   }
   const isDraining = (environment: string, id: string) => desire.draining.has(drainKey(environment, id))
+  const maps = mapsOf({ tables, holds: desire.holds, pool, assetPaths })
   const plane: DesiredPlane = {
     sections: configurationOf({
       tables,
@@ -70,8 +71,8 @@ export async function planFor(
       certificates: new Map(certificates.map(({ port, name }) => [port, name])),
     }),
     pool,
-    maps: mapsOf({ tables, holds: desire.holds, pool, assetPaths }),
-    slots: wantedSlots(pool, isDraining, await addressesOf(tables)),
+    maps,
+    slots: wantedSlots(pool, { isDraining, addresses: await addressesOf(tables), checkPaths: maps.checks }),
     draining: [...desire.draining],
     awaited: tables.flatMap((table) => newlyRouted(table, present.desire.tables.get(table.environment), pool)),
     awaitMs: AWAIT_MS,

@@ -82,11 +82,11 @@ export function publicRules({ port, secure, limits, redirects }: FrontendRules):
     'http-request lua.hold if { var(txn.s),bytes(1,1) -m str h } or !{ var(txn.be),nbsrv gt 0 }',
     'http-request allow if { var(txn.err) -m found } or { var(txn.be) -m str relay }',
     ...forwardRules(secure),
-    'http-request track-sc0 var(txn.be) table counters',
-    'http-request set-var(txn.n) sc_inc_gpc1(0)',
+    `http-request track-sc0 var(txn.be) table counters if !${pinned}`,
+    `http-request set-var(txn.n) sc_inc_gpc1(0) if !${pinned}`,
     'http-request disable-l7-retry unless METH_GET',
     ...responseRules,
-    `http-after-response add-header set-cookie "${cookie('%[var(txn.v)]')}" if { var(txn.new) -m found } { var(txn.n) -m found }`,
+    `http-after-response add-header set-cookie "${cookie('%[var(txn.v)]')}" if { var(txn.new) -m found } { var(txn.rv) -m found }`,
     ...dispatch,
   ]
 }
@@ -142,6 +142,7 @@ function forwardRules(secure: boolean): string[] {
     'http-request del-header x-sluice- -m beg',
     'http-request del-header keep-alive',
     'http-request del-header proxy-connection',
+    'http-request del-header te',
     'http-request add-header x-forwarded-for %[src]',
     `http-request set-header x-forwarded-proto ${secure ? 'https' : 'http'}`,
     'http-request set-header x-forwarded-host %[req.hdr(host)]',
@@ -151,7 +152,7 @@ function forwardRules(secure: boolean): string[] {
 const responseRules = [
   'http-response lua.hop_response if { res.hdr(connection) -m found } !{ res.fhdr(connection) -i -m str close keep-alive upgrade }',
   'http-response del-header keep-alive',
-  'http-response del-header x-sluice- -m beg if { var(txn.n) -m found } !{ var(txn.be) -m str agent }',
+  'http-response del-header x-sluice- -m beg if { var(txn.rv) -m found } !{ var(txn.be) -m str agent }',
   'http-after-response set-header x-sluice-release %[var(txn.r)] if { var(txn.r) -m found } !{ var(txn.a) -m str 1 }',
 ]
 

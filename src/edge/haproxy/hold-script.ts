@@ -123,6 +123,7 @@ core.register_action("hold", { "http-req" }, function(txn)
   if result == "RELAY" then
     txn:set_var("txn.be", "relay")
     txn:unset_var("txn.r")
+    txn:unset_var("txn.rv")
   elseif result then
     txn:set_var("txn.err", result)
   end

@@ -1,44 +1,57 @@
+import type { CheckedSlot } from './first-check.ts'
 import type { Pool } from './pool.ts'
 import type { ServerState } from './server-state.ts'
 
-export interface WantedSlot {
+export interface WantedSlot extends CheckedSlot {
   readonly backend: string
   readonly slot: string
-  readonly host: string
-  readonly port: number
   readonly draining: boolean
 }
 
-/** Slots that instances are to have. `addresses` maps names of hosts to addresses, as HAProxy takes no names here. */
-export function wantedSlots(
-  pool: Pool,
-  isDraining: (environment: string, instance: string) => boolean,
-  addresses: ReadonlyMap<string, string>,
-): WantedSlot[] {
-  return pool.flatMap(({ name, user, slots }) =>
-    slots.flatMap(({ name: slot, instance }) =>
-      instance === null || user === null
-        ? []
-        : [
-            {
-              backend: name,
-              slot,
-              host: addresses.get(instance.host) ?? instance.host,
-              port: instance.port,
-              draining: isDraining(user.environment, instance.id),
-            },
-          ],
-    ),
-  )
+export interface SlotContext {
+  readonly isDraining: (environment: string, instance: string) => boolean
+  /** Names of hosts → addresses, as HAProxy takes no names at run time. */
+  readonly addresses: ReadonlyMap<string, string>
+  /** Backend → path of its checks. */
+  readonly checkPaths: ReadonlyMap<string, string>
+}
+
+/** Slots that instances are to have. */
+export function wantedSlots(pool: Pool, { isDraining, addresses, checkPaths }: SlotContext): WantedSlot[] {
+  return pool.flatMap(({ name: backend, user, kind, slots }) => {
+    if (user === null) return []
+    const { timeoutMs, intervalMs, passes } = kind
+    const check = {
+      path: kind.check === 'tcp' ? null : (checkPaths.get(backend) ?? '/'),
+      timeoutMs,
+      intervalMs,
+      passes,
+    }
+    return slots.flatMap(({ name: slot, instance }) => {
+      if (instance === null) return []
+      const host = addresses.get(instance.host) ?? instance.host
+      return [{ backend, slot, host, port: instance.port, check, draining: isDraining(user.environment, instance.id) }]
+    })
+  })
+}
+
+/** Slots that get another instance than they have. */
+export function newlyOccupied(actual: readonly ServerState[], wanted: readonly WantedSlot[]): WantedSlot[] {
+  const known = new Map(actual.map((state) => [`${state.backend}/${state.slot}`, state]))
+  return wanted.filter(({ backend, slot, host, port }) => {
+    const state = known.get(`${backend}/${slot}`)
+    return state?.host !== host || state.port !== port || state.admin === 'maint'
+  })
 }
 
 /** Commands that bring slots from what they are to what they shall be; none when they are so already. */
 export function occupyCommands(actual: readonly ServerState[], wanted: readonly WantedSlot[]): string[] {
   const known = new Map(actual.map((state) => [`${state.backend}/${state.slot}`, state]))
-  return wanted.flatMap(({ backend, slot, host, port, draining }) => {
+  const fresh = new Set(newlyOccupied(actual, wanted))
+  return wanted.flatMap((each) => {
+    const { backend, slot, host, port, draining } = each
     const name = `${backend}/${slot}`
-    const state = known.get(name)
-    if (state?.host !== host || state.port !== port || state.admin === 'maint') {
+    if (fresh.has(each)) {
       return [
         // A slot that leaves maintenance counts as up before its first check: without weight nothing is sent to it.
         `set server ${name} weight 0`,
@@ -50,7 +63,7 @@ export function occupyCommands(actual: readonly ServerState[], wanted: readonly 
       ]
     }
     const admin = draining ? 'drain' : 'ready'
-    return state.admin === admin ? [] : [`set server ${name} state ${admin}`]
+    return known.get(name)?.admin === admin ? [] : [`set server ${name} state ${admin}`]
   })
 }
 

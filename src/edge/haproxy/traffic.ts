@@ -1,7 +1,8 @@
 import { WEIGHT_STEPS } from '../assignment.ts'
 import { type RouteTemplates, routeTemplates } from '../route-template.ts'
+import type { CounterKey } from '../sample-counter.ts'
 import type { SampleLog } from '../sample-log.ts'
-import { HiddenLosses } from './hidden-losses.ts'
+import { type AboutArrival, Ledger } from './ledger.ts'
 import { type LoggedRequest, parseLogLine } from './log-line.ts'
 import { AGENT_BACKEND } from './maps.ts'
 import type { BackendUser, Pool } from './pool.ts'
@@ -32,7 +33,8 @@ export class Traffic {
   readonly #owners = new Map<string, Owner[]>()
   readonly #instances = new Map<string, InstanceTraffic>()
   readonly #templates = new Map<string, RouteTemplates>()
-  readonly #losses = new Map<string, HiddenLosses>()
+  #pool: Pool = []
+  readonly #ledgers = new Map<string, Ledger>()
 
   constructor(samples: SampleLog) {
     this.#samples = samples
@@ -40,6 +42,7 @@ export class Traffic {
 
   /** Learns who uses which slots from now on. */
   assign(pool: Pool): void {
+    this.#pool = pool
     for (const { name, user, slots } of pool) {
       if (user === null) continue
       const owners = this.#owners.get(name) ?? []
@@ -53,44 +56,50 @@ export class Traffic {
   line(text: string): void {
     const request = parseLogLine(text)
     if (request === null) return
-    if (request.sequence !== null) {
-      this.#lossesOf(request.worker, request.backend).line(request.sequence, request.endedAtMs)
-    }
+    const { sequence, worker, endedAtMs } = request
+    const counted = sequence === null ? null : this.#ledgerOf(worker, request.backend).ended(sequence, endedAtMs)
     const [backend = '', service = '', release = ''] = request.route.split('|')
     if (backend === '' || backend === AGENT_BACKEND) return
     const owner = this.#ownerOf(backend, service, release)
     if (request.backend === backend) this.#seen(request, owner)
     else if (/^b\d+$/.test(request.backend)) this.#seen(request, this.#owners.get(request.backend)?.[0])
-    if (owner !== undefined && !request.pinned) this.#count(request, backend, owner)
+    if (owner !== undefined && !request.pinned) this.#count(request, backend, owner, counted)
   }
 
-  /** What a worker assigned before we listened is taken for answered. */
+  /** Begins with a worker that served before we listened. */
   adopt({ worker, assigned, inFlight }: WorkerReading): void {
     for (const [backend, count] of assigned) {
-      this.#losses.set(`${worker} ${backend}`, new HiddenLosses(count - (inFlight.get(backend) ?? 0)))
+      const before = { assigned: count, inFlight: inFlight.get(backend) ?? 0 }
+      this.#ledgers.set(`${worker} ${backend}`, new Ledger(before))
     }
   }
 
-  read({ worker, assigned, inFlight, atMs }: WorkerReading): void {
-    for (const key of this.#losses.keys()) if (!key.startsWith(`${worker} `)) this.#losses.delete(key)
+  /** Takes a reading, and counts what has been under way since the one before. `weightIn` is the weight of now. */
+  read({ worker, assigned, inFlight, atMs }: WorkerReading, weightIn: (environment: string) => number): void {
+    for (const key of this.#ledgers.keys()) if (!key.startsWith(`${worker} `)) this.#ledgers.delete(key)
     for (const [backend, count] of assigned) {
-      const reading = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs }
-      this.#lossesOf(worker, backend).read(reading)
+      const user = this.#owners.get(backend)?.[0]?.user
+      const weight = user === undefined ? 0 : weightIn(user.environment)
+      const reading = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs, weight }
+      const late = this.#ledgerOf(worker, backend).read(reading)
+      if (user === undefined) continue
+      const counter = this.#samples.counter(this.#guess(backend, user))
+      for (const arrival of late) counter.assign({ ...arrival, route: '*' })
     }
   }
 
-  /** Counts what was lost without a trace as of the last reading. `weightIn` is the weight of now. */
-  settle(atMs: number, weightIn: (environment: string) => number): void {
-    for (const [key, losses] of this.#losses) {
-      const lost = losses.settle()
+  /** Counts what was lost without a trace as of the last reading. */
+  settle(): void {
+    for (const [key, ledger] of this.#ledgers) {
+      const losses = ledger.settle()
       const backend = key.slice(key.indexOf(' ') + 1)
       const user = this.#owners.get(backend)?.[0]?.user
-      if (lost === 0 || user === undefined) continue
-      const counter = this.#samples.counter(user)
-      const arrival = { second: Math.floor(atMs / 1000), weight: weightIn(user.environment), route: '*' }
-      for (let each = 0; each < lost; each++) {
-        counter.assign(arrival)
-        counter.complete(arrival, { status: null, bad: true, visitor: null })
+      if (losses.length === 0 || user === undefined) continue
+      const counter = this.#samples.counter(this.#guess(backend, user))
+      for (const { arrival, counted } of losses) {
+        const where = { ...arrival, route: '*' }
+        if (!counted) counter.assign(where)
+        counter.complete(where, { status: null, bad: true, visitor: null })
       }
     }
   }
@@ -130,14 +139,21 @@ export class Traffic {
     }
   }
 
-  #lossesOf(worker: number, backend: string): HiddenLosses {
+  #ledgerOf(worker: number, backend: string): Ledger {
     const key = `${worker} ${backend}`
-    let losses = this.#losses.get(key)
-    if (losses === undefined) {
-      losses = new HiddenLosses()
-      this.#losses.set(key, losses)
+    let ledger = this.#ledgers.get(key)
+    if (ledger === undefined) {
+      ledger = new Ledger()
+      this.#ledgers.set(key, ledger)
     }
-    return losses
+    return ledger
+  }
+
+  /** Nobody tells which instance has a request that is under way or lost; where there is one only, it was that. */
+  #guess(backend: string, user: BackendUser): CounterKey {
+    const seated = this.#pool.find(({ name }) => name === backend)?.slots.filter(({ instance }) => instance !== null)
+    const only = seated?.length === 1 ? seated[0]?.instance?.id : undefined
+    return only === undefined ? user : { ...user, instance: only }
   }
 
   #ownerOf(backend: string, service: string, release: string): Owner | undefined {
@@ -152,7 +168,7 @@ export class Traffic {
     seen.lastRequestAtMs = Math.max(seen.lastRequestAtMs ?? 0, request.arrivedAtMs)
   }
 
-  #count(request: LoggedRequest, backend: string, { user, slots }: Owner): void {
+  #count(request: LoggedRequest, backend: string, { user, slots }: Owner, counted: AboutArrival | null): void {
     // What the edge refused for its own reasons says nothing about a release; a wait in vain does.
     if (request.error !== null && request.error !== 'HOLD_TIMEOUT') return
     const failedAtOnce = request.backend !== backend
@@ -163,11 +179,11 @@ export class Traffic {
     const templates = this.#templatesOf(user)
     if (request.status !== null && request.status !== 404) templates.admit(request.path)
     const arrival = {
-      second: Math.floor(request.arrivedAtMs / 1000),
-      weight: request.threshold / WEIGHT_STEPS,
-      route: templates.of(request.path),
+      second: counted?.second ?? Math.floor(request.arrivedAtMs / 1000),
+      weight: counted?.weight ?? request.threshold / WEIGHT_STEPS,
+      route: counted === null ? templates.of(request.path) : '*',
     }
-    counter.assign(arrival)
+    if (counted === null) counter.assign(arrival)
     if (failedAtOnce) {
       counter.complete(arrival, { status: null, bad: true, visitor: request.visitor })
       return
