@@ -352,6 +352,20 @@ test('an instance that the edge finds unhealthy fails the launch with what the e
   await edge.close()
 })
 
+test('a launch outlives an edge that is away for a moment', async () => {
+  class SlowStartingEdge extends PlainEdge {
+    calls = 0
+    override async apply(table: RouteTable) {
+      if (++this.calls < 10) throw new SluiceError('EDGE_UNREACHABLE', 'the edge is away')
+      await super.apply(table)
+    }
+  }
+  const edge = new SlowStartingEdge()
+  const fleet = await world.restart({ edge }).scale(world.release({ id: 'r1' }), { web: 1 }, options())
+  expect(fleet.instances.map(({ state }) => state)).toEqual(['ready'])
+  await edge.close()
+})
+
 test('an edge that was away while an instance moved is told of it when it is back', async () => {
   class FlakyEdge extends PlainEdge {
     isAway = false

@@ -15,6 +15,7 @@ import { type Counts, FleetScaler, type ScaleOptions } from './fleet-scaler.ts'
 import { InstanceLauncher } from './instance-launcher.ts'
 import type { LocalTargetOptions } from './local-context.ts'
 import { Mutex } from './mutex.ts'
+import { patientEdge } from './patient-edge.ts'
 import { freePorts } from './ports.ts'
 import { processRuntime } from './process-runtime.ts'
 import { admitRelease } from './release-admission.ts'
@@ -107,7 +108,7 @@ async function openParts(options: LocalTargetOptions & { readonly runtime: Runti
   const { clock = systemClock, log = silentLog, ports = freePorts() } = options
   const { inherited = userEnvironment({}, process.execPath) } = options
   const store = await EnvironmentStore.open(home.instances)
-  const traffic = new Traffic({ edge, runtime, store })
+  const traffic = new Traffic({ edge: patientEdge(edge), runtime, store })
   const launcher = new InstanceLauncher({ runtime, store, ports, clock, environmentOf, inherited })
   const scaler = new FleetScaler({ runtime, store, traffic, launcher, clock })
   const retirer = new FleetRetirer({ runtime, store, traffic })
