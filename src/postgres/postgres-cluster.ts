@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../model/error.ts'
 import { isAlive } from '../support/process-identity.ts'
@@ -94,6 +95,7 @@ class PostgresCluster implements Cluster {
         )
       await sleep(10)
     }
+    await rmdir(layout.sockets).catch(() => {}) // may lie outside of our directory: leave nothing there
   }
 
   async #prepared(): Promise<ClusterLayout> {
