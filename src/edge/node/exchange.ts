@@ -4,6 +4,7 @@ import { destinationOf, type Visitor, visitorFor } from './assign.ts'
 import { type Backend, type Occupation, pickBackend } from './backend.ts'
 import type { Core, Entrance, Waiter } from './core.ts'
 import { type Environment, holdOf, type Service } from './environment.ts'
+import { isRefusal } from './refusal.ts'
 import { answerAsEdge, breakOff, type ClientRequest, type ClientResponse, flushHead, writeHead } from './reply.ts'
 import { RequestBody } from './request-body.ts'
 import { type RequestHead, upstreamHead } from './request-head.ts'
@@ -184,7 +185,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     this.#leave()
   }
 
-  onLost(_: Error, connected: boolean): void {
+  onLost(error: Error, connected: boolean): void {
     this.#connection = null
     const backend = this.#backend
     if (this.#answer !== null) {
@@ -196,7 +197,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     }
     this.#tally.failed()
     this.#leave()
-    if (!connected && backend !== null) this.#core.refused(backend)
+    if (!connected && backend !== null && isRefusal(error)) this.#core.refused(backend)
     if (!this.#mayTryAgain(connected)) return this.#fail('APP_UNREACHABLE', this.#body !== null)
     const isStale = connected && this.#isKeptConnection
     if (backend !== null && !isStale) (this.#tried ??= []).push(backend)

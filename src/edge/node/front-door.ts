@@ -84,6 +84,8 @@ function originForm(url: string): string | null {
 
 function isFaulty(head: RequestHead, request: ClientRequest): boolean {
   if (head.fault !== null) return true
+  // HTTP/1 has refused them while parsing; behind HTTP/2 they would break the lines of the request to the application.
+  if (request.httpVersionMajor >= 2 && /[\0-\x20\x7f]/.test(`${request.url}${head.host}${request.method}`)) return true
   return head.host === undefined && !(request.httpVersionMajor === 1 && request.httpVersionMinor === 0)
 }
 

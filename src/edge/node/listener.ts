@@ -133,6 +133,8 @@ export class Listener {
       keepAliveTimeout: 0,
       headersTimeout: 0,
       requestTimeout: 0,
+      // Clients that would like HTTP/2 in the clear get an ordinary answer, not a tunnel.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
     })
     server.timeout = 0
     server.maxHeadersCount = 0

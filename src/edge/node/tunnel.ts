@@ -7,6 +7,7 @@ import { type Backend, type Occupation, pickBackend } from './backend.ts'
 import type { Core, Entrance, Waiter } from './core.ts'
 import { type Environment, holdOf, type Service } from './environment.ts'
 import { closeFrame, FrameBoundaries } from './frame-boundaries.ts'
+import { isRefusal } from './refusal.ts'
 import { type ClientRequest, rawAnswer } from './reply.ts'
 import { type RequestHead, upstreamHead } from './request-head.ts'
 import { Tally } from './tally.ts'
@@ -148,9 +149,11 @@ export class Tunnel implements Occupation, Waiter {
     app.on('data', (data) => this.#onAppData(data))
     app.on('drain', () => this.#client.resume())
     app.on('end', () => (this.#isOpen ? this.#client.end() : undefined))
-    app.on('error', () => {}) // 'close' follows
+    app.on('error', (error) => {
+      if (!isConnected && isRefusal(error)) this.#core.refused(backend)
+    })
     app.on('close', () => {
-      if (this.#app === app) this.#onAppClosed(backend, isConnected)
+      if (this.#app === app) this.#onAppClosed(isConnected)
     })
   }
 
@@ -222,12 +225,11 @@ export class Tunnel implements Occupation, Waiter {
     this.#client.write(closeFrame(SERVICE_RESTART, 'service restart'))
   }
 
-  #onAppClosed(backend: Backend, isConnected: boolean): void {
+  #onAppClosed(isConnected: boolean): void {
     this.#app = null
     if (this.#isOpen || this.#isOver) return this.#end(true)
     this.#tally.failed()
     this.#leave()
-    if (!isConnected) this.#core.refused(backend)
     if (isConnected || ++this.#attempts >= MAX_ATTEMPTS) return this.#fail('APP_UNREACHABLE')
     this.resume()
   }
