@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { link, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../model/error.ts'
@@ -20,6 +20,34 @@ export async function writeEdgeRecord(directory: string, who: { readonly name: s
   const identity = identityOf(process.pid)
   if (identity === null) throw new SluiceError('UNEXPECTED', 'the edge cannot see its own process')
   await writeFileAtomic(join(directory, 'edge.json'), JSON.stringify({ ...identity, ...who }), { mode: 0o600 })
+}
+
+/**
+ * Makes this process the edge of the directory before it serves anything: of two that start at once one gets it.
+ * Throws `STATE_CONFLICT` when another one lives.
+ */
+export async function claimEdge(directory: string, who: { readonly name: string; readonly version: string }) {
+  const file = join(directory, 'edge.json')
+  const own = `${file}.${process.pid}`
+  await writeFile(own, JSON.stringify({ ...identityOf(process.pid), ...who }), { mode: 0o600 })
+  try {
+    for (let tries = 0; tries < 3; tries++) {
+      // Linking fails where a file is, and what it links is complete: nobody ever reads half a record.
+      const isOurs = await link(own, file).then(
+        () => true,
+        () => false,
+      )
+      if (isOurs) return
+      const living = await livingEdge(directory)
+      if (living !== null) {
+        throw new SluiceError('STATE_CONFLICT', `an edge serves from ${directory} already (pid ${living.pid})`)
+      }
+      await rm(file, { force: true })
+    }
+    throw new SluiceError('HOME_NOT_WRITABLE', `the edge cannot write its record ${file}`)
+  } finally {
+    await rm(own, { force: true })
+  }
 }
 
 /** The edge that lives in this directory, null when none does. */
@@ -54,40 +82,55 @@ export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge>
       },
     )
   }
-  let died: { readonly code: number | null } | null = null
-  if (living === null) {
-    const log = await open(join(directory, 'edge.log'), 'a', 0o600)
-    try {
-      const child = spawn(process.execPath, [program, '--directory', directory], {
-        detached: true,
-        stdio: ['ignore', log.fd, log.fd],
-        cwd: directory,
-        env,
-      })
-      child.on('error', () => (died = { code: null }))
-      child.on('exit', (code) => (died = { code }))
-      child.unref()
-    } finally {
-      await log.close()
-    }
-  }
+  const child = living === null ? await spawnEdge({ directory, program, env }) : null
   const until = Date.now() + deadlineMs
   for (;;) {
     signal?.throwIfAborted()
     try {
-      return await remoteEdge(controlSocketOf(directory), { ...(signal === undefined ? {} : { signal }), deadlineMs })
+      const call = { ...(signal === undefined ? {} : { signal }), deadlineMs }
+      const edge = await remoteEdge(controlSocketOf(directory), call)
+      const serving = await livingEdge(directory)
+      if (child !== null && serving !== null && serving.pid !== child.process.pid) child.process.kill()
+      return edge
     } catch (error) {
-      const code = died === null ? undefined : (died as { readonly code: number | null }).code
-      if (code !== undefined || Date.now() > until) throw await startFailed(directory, code, error)
+      // Another start may have been first: then its edge is the one.
+      const isLost = child?.hasEnded && (await livingEdge(directory)) === null
+      if (isLost || Date.now() > until) throw await startFailed(directory, child, error)
       await sleep(10, undefined, signal === undefined ? {} : { signal })
     }
   }
 }
 
-async function startFailed(directory: string, code: number | null | undefined, cause: unknown): Promise<SluiceError> {
+interface SpawnedEdge {
+  readonly process: ChildProcess
+  hasEnded: boolean
+  exitCode: number | null
+}
+
+async function spawnEdge(order: { directory: string; program: string; env: NodeJS.ProcessEnv }): Promise<SpawnedEdge> {
+  const { directory, program, env } = order
+  const log = await open(join(directory, 'edge.log'), 'a', 0o600)
+  try {
+    const child = spawn(process.execPath, [program, '--directory', directory], {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      cwd: directory,
+      env,
+    })
+    const spawned: SpawnedEdge = { process: child, hasEnded: false, exitCode: null }
+    child.on('error', () => Object.assign(spawned, { hasEnded: true }))
+    child.on('exit', (exitCode) => Object.assign(spawned, { hasEnded: true, exitCode }))
+    child.unref()
+    return spawned
+  } finally {
+    await log.close()
+  }
+}
+
+async function startFailed(directory: string, child: SpawnedEdge | null, cause: unknown): Promise<SluiceError> {
   const log = await readFile(join(directory, 'edge.log'), 'utf8').catch(() => '')
   const logTail = log.trimEnd().split('\n').slice(-10)
-  const what = code === undefined ? 'did not answer in time' : `ended at once (exit code ${code})`
+  const what = child?.hasEnded ? `ended at once (exit code ${child.exitCode})` : 'did not answer in time'
   return new SluiceError('EDGE_UNREACHABLE', `the edge ${what}: ${logTail.at(-1) ?? 'its log is empty'}`, {
     hint: `read ${join(directory, 'edge.log')}`,
     details: { logTail },

@@ -6,7 +6,7 @@ import { SluiceError } from '../../model/error.ts'
 import { remoteEdge } from '../control-client.ts'
 import { type ControlServer, serveControl } from '../control-server.ts'
 import { controlSocketOf, prepareControlSocket } from '../control-socket.ts'
-import { livingEdge, writeEdgeRecord } from '../edge-process.ts'
+import { claimEdge, writeEdgeRecord } from '../edge-process.ts'
 import { loadEdge } from '../edge-state.ts'
 import { type SampleArchive, sampleArchive } from '../sample-archive.ts'
 import { inheritedDescriptors, type LateSamples, sendLate, startSuccessor, type TakeOver } from './hand-over.ts'
@@ -47,10 +47,7 @@ export class EdgeService {
 
   async start(): Promise<void> {
     const { directory, version, log, takeOver } = this.#options
-    const living = takeOver === undefined ? await livingEdge(directory) : null
-    if (living !== null && living.pid !== process.pid) {
-      throw new SluiceError('STATE_CONFLICT', `an edge serves from ${directory} already (pid ${living.pid})`)
-    }
+    if (takeOver === undefined) await claimEdge(directory, { name: 'node', version })
     this.#edge.log.restore(await this.#disk.read())
     if (takeOver === undefined) {
       const { saved, problem } = await loadEdge(directory)
@@ -61,7 +58,7 @@ export class EdgeService {
       await this.#follow(takeOver)
     }
     this.#control = await this.#serve(await prepareControlSocket(directory))
-    await writeEdgeRecord(directory, { name: 'node', version })
+    if (takeOver !== undefined) await writeEdgeRecord(directory, { name: 'node', version })
     log(`serving as version ${version}, pid ${process.pid}`)
   }
 
