@@ -82,7 +82,7 @@ export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge>
       },
     )
   }
-  const child = living === null ? await spawnEdge({ directory, program, env }) : null
+  let child = living === null ? await spawnEdge({ directory, program, env }) : null
   const until = Date.now() + deadlineMs
   for (;;) {
     signal?.throwIfAborted()
@@ -93,8 +93,11 @@ export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge>
       if (child !== null && serving !== null && serving.pid !== child.process.pid) child.process.kill()
       return edge
     } catch (error) {
+      const isAlone = (await livingEdge(directory)) === null
+      // What seemed to live was dying.
+      if (child === null && isAlone) child = await spawnEdge({ directory, program, env })
       // Another start may have been first: then its edge is the one.
-      const isLost = child?.hasEnded && (await livingEdge(directory)) === null
+      const isLost = child?.hasEnded && isAlone
       if (isLost || Date.now() > until) throw await startFailed(directory, child, error)
       await sleep(10, undefined, signal === undefined ? {} : { signal })
     }
