@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../model/error.ts'
@@ -78,12 +79,15 @@ export class HaproxyAgent implements Edge {
   #certificateStamp = ''
   #stopping = false
 
-  private constructor(options: AgentOptions, plane: DataPlane, desire: Desire) {
+  private constructor(
+    options: AgentOptions,
+    parts: { readonly plane: DataPlane; readonly desire: Desire; readonly mark: string },
+  ) {
     this.#options = options
-    this.#plane = plane
-    this.#desire = desire
-    this.#pool = plane.loaded.pool
-    this.#traffic = new Traffic(this.#samples)
+    this.#plane = parts.plane
+    this.#desire = parts.desire
+    this.#pool = parts.plane.loaded.pool
+    this.#traffic = new Traffic(this.#samples, parts.mark)
     this.#archive = sampleArchive({
       directory: options.directory,
       onProblem: (error) => options.log(`samples cannot be written: ${String(error)}`),
@@ -100,22 +104,21 @@ export class HaproxyAgent implements Edge {
     const plane = new DataPlane(options.haproxyPath, layout, loaded)
     const tables = new Map(saved.tables.map((table) => [table.environment, table]))
     const desire = { tables, holds: saved.holds, draining: new Set(loaded.draining) }
-    const agent = new HaproxyAgent(options, plane, desire)
+    const mark = loaded.ring.mark === '' ? randomBytes(8).toString('hex') : loaded.ring.mark
+    const agent = new HaproxyAgent(options, { plane, desire, mark })
     agent.#samples.restore(await agent.#archive.read())
-    agent.#closers.push(
-      await listenToRing(layout.ringSocket, (line) => agent.#traffic.line(line)),
-      await serveFiles({
-        path: layout.staticSocket,
-        tableOf: (environment) => agent.#desire.tables.get(environment),
-        onServed: (served) => agent.#countFile(served),
-      }),
-    )
     agent.#traffic.assign(agent.#pool)
-    if (plane.isRunning)
-      await plane.read().then(
-        (reading) => agent.#traffic.adopt(workerReading(reading)),
-        () => {},
-      )
+    // Before the first line comes: what was assigned until now is not ours to count.
+    const reading = plane.isRunning ? await plane.read().catch(() => null) : null
+    if (reading !== null) agent.#traffic.adopt(workerReading(reading))
+    const ring = await listenToRing(loaded.ring.port, (line) => agent.#traffic.line(line))
+    plane.ring = { port: ring.port, mark }
+    const files = await serveFiles({
+      path: layout.staticSocket,
+      tableOf: (environment) => agent.#desire.tables.get(environment),
+      onServed: (served) => agent.#countFile(served),
+    })
+    agent.#closers.push(ring, files)
     await agent.#inOrder(() => agent.#enforce(agent.#desire))
     agent.#watch()
     return agent
@@ -216,6 +219,7 @@ export class HaproxyAgent implements Edge {
       pool: this.#pool,
       assetPaths: this.#assetPaths,
       certificateFolder: certificates,
+      ring: this.#plane.ring,
       log: this.#options.log,
     })
     await this.#assertPortsFree(plan.plane.sections)

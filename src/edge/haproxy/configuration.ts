@@ -16,6 +16,8 @@ export interface ConfigurationInput {
   readonly pool: Pool
   readonly fileLimit: number
   readonly ipv6: boolean
+  /** Where the agent takes the log, and what its lines begin with. */
+  readonly ring: { readonly port: number; readonly mark: string }
   /** Changes with the content of the certificates of a port. */
   readonly certificates: ReadonlyMap<number, string>
 }
@@ -31,7 +33,7 @@ export function configurationOf(input: ConfigurationInput): Map<string, string> 
   const sections = new Map<string, string>()
   const listeners = listenersOf(tables)
   sections.set('global', globalSection(input, listeners))
-  sections.set('ring', ringSection)
+  sections.set('ring', ringSection(input))
   sections.set('defaults', defaultsSection)
   sections.set('errors', errorsSection)
   sections.set('counters', 'backend counters\n  stick-table type string len 16 size 10k store gpc1')
@@ -116,13 +118,16 @@ function globalSection({ fileLimit }: ConfigurationInput, listeners: readonly Li
   tune.lua.session-timeout 4s`
 }
 
-const ringSection = `ring requests
+/** By TCP: for a unix socket that nobody listens on HAProxy 2.6 tries again without a pause and eats a core. */
+function ringSection({ ring }: ConfigurationInput): string {
+  return `ring requests
   format raw
   maxlen 2048
   size 16777216
   timeout connect 1s
   timeout server 10s
-  server agent unix@ring.sock`
+  server agent 127.0.0.1:${ring.port}`
+}
 
 const defaultsSection = `defaults
   mode http
@@ -168,7 +173,7 @@ const agentSection = `backend agent
   http-request set-header x-sluice-serve %[var(txn.e)]|%[var(txn.rv)]
   server agent unix@static.sock check inter 500ms fastinter 100ms downinter 100ms rise 1 fall 2`
 
-function publicSection(listener: Listener, { ipv6, certificates }: ConfigurationInput): string {
+function publicSection(listener: Listener, { ipv6, certificates, ring }: ConfigurationInput): string {
   const { port, secure, limits } = listener
   // Two sockets and not one for both families, so that IPv4 clients keep their addresses as they are.
   const addresses = [`*:${port}`, ...(ipv6 ? [`:::${port} v6only`] : [])]
@@ -179,7 +184,7 @@ ${addresses.map((address) => `  bind ${address} maxconn ${limits.connections}${t
   timeout client ${limits.bodyIdleMs}ms
   timeout http-request ${limits.headersMs}ms
   timeout http-keep-alive ${limits.keepAliveMs}ms
-  ${logFormat}
+  ${logFormat(ring.mark)}
   ${publicRules(listener).join('\n  ')}
   default_backend relay-${port}
 

@@ -61,6 +61,14 @@ export class DataPlane {
     return this.#loaded
   }
 
+  get ring(): Loaded['ring'] {
+    return this.#loaded.ring
+  }
+
+  set ring(ring: Loaded['ring']) {
+    this.#loaded = { ...this.#loaded, ring }
+  }
+
   get isRunning(): boolean {
     return this.#process.master !== null
   }

@@ -42,6 +42,7 @@ export async function planFor(
     readonly pool: Pool
     readonly assetPaths: AssetPaths
     readonly certificateFolder: string
+    readonly ring: { readonly port: number; readonly mark: string }
     readonly log: (text: string) => void
   },
 ): Promise<Plan> {
@@ -68,6 +69,7 @@ export async function planFor(
       pool,
       fileLimit: await fileLimit(),
       ipv6: hasIpv6(),
+      ring: present.ring,
       certificates: new Map(certificates.map(({ port, name }) => [port, name])),
     }),
     pool,

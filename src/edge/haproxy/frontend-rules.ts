@@ -23,10 +23,12 @@ const logFields = [
   '%HM',
   '%HP',
 ]
-export const LOG_MARK = 'request'
 /** In place of a threshold: the request named its release, so it is no evidence about anybody. */
 export const PINNED = 'pinned'
-export const logFormat = `log-format "${LOG_MARK} ${logFields.join(' ')}"`
+/** `mark` begins each line: anybody on this machine may write to the agent's port, but not what only HAProxy knows. */
+export function logFormat(mark: string): string {
+  return `log-format "${mark} ${logFields.join(' ')}"`
+}
 
 /** Requests that no rule stops go on to the backend that the variables name. */
 const dispatch = [

@@ -16,7 +16,6 @@ export interface Layout {
   readonly log: string
   readonly runtimeSocket: string
   readonly masterSocket: string
-  readonly ringSocket: string
   readonly staticSocket: string
 }
 
@@ -33,7 +32,6 @@ export function layoutBelow(directory: string): Layout {
     log: join(root, 'haproxy.log'),
     runtimeSocket: join(root, 'runtime.sock'),
     masterSocket: join(root, 'master.sock'),
-    ringSocket: join(root, 'ring.sock'),
     staticSocket: join(root, 'static.sock'),
   }
 }

@@ -9,6 +9,8 @@ export interface Loaded {
   /** Workers serve on when their master is killed. */
   readonly workers: readonly ProcessIdentity[]
   readonly generation: number
+  /** Where the log goes, and the secret that its lines begin with. */
+  readonly ring: { readonly port: number; readonly mark: string }
   readonly sections: readonly (readonly [string, string])[]
   readonly pool: Pool
   /** Instances being drained, `<environment> <instance>`. */
@@ -19,6 +21,7 @@ export const nothingLoaded: Loaded = {
   master: null,
   workers: [],
   generation: 0,
+  ring: { port: 0, mark: '' },
   sections: [],
   pool: [],
   draining: [],

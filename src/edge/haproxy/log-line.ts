@@ -1,4 +1,4 @@
-import { LOG_MARK, PINNED } from './frontend-rules.ts'
+import { PINNED } from './frontend-rules.ts'
 
 /** One request as HAProxy logged it at its end. */
 export interface LoggedRequest {
@@ -33,11 +33,9 @@ export interface LoggedRequest {
   readonly path: string
 }
 
-const MARK = `${LOG_MARK} `
-
 /** Null for the lines about state changes that come on the same channel. */
-export function parseLogLine(line: string): LoggedRequest | null {
-  if (!line.startsWith(MARK)) return null
+export function parseLogLine(line: string, mark: string): LoggedRequest | null {
+  if (!line.startsWith(mark)) return null
   const field = line.split(' ')
   if (field.length < 20) return null
   const at = (index: number) => field[index] ?? ''

@@ -1,17 +1,16 @@
-import { rm } from 'node:fs/promises'
-import { createServer, type Socket } from 'node:net'
-import { shortPath } from './layout.ts'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 
 export interface RingLog {
+  readonly port: number
   close(): Promise<void>
 }
 
 /**
  * Takes the log that HAProxy's workers send over a stream socket. While nobody listens HAProxy keeps 16 MB of it, so
  * an agent that was away for seconds misses nothing.
+ * `port` is the one that HAProxy knows already; another one is taken, which costs a reload, when a stranger has it.
  */
-export async function listenToRing(path: string, onLine: (line: string) => void): Promise<RingLog> {
-  await rm(path, { force: true })
+export async function listenToRing(port: number, onLine: (line: string) => void): Promise<RingLog> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -25,11 +24,17 @@ export async function listenToRing(path: string, onLine: (line: string) => void)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(shortPath(path), () => resolve())
-  })
+  const listen = (wanted: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(wanted, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  await listen(port).catch(() => listen(0))
   return {
+    port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

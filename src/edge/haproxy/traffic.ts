@@ -30,14 +30,16 @@ interface Owner {
 /** Turns HAProxy's log into samples and into what has been seen of each instance. */
 export class Traffic {
   readonly #samples: SampleLog
+  readonly #mark: string
   readonly #owners = new Map<string, Owner[]>()
   readonly #instances = new Map<string, InstanceTraffic>()
   readonly #templates = new Map<string, RouteTemplates>()
   #pool: Pool = []
   readonly #ledgers = new Map<string, Ledger>()
 
-  constructor(samples: SampleLog) {
+  constructor(samples: SampleLog, mark: string) {
     this.#samples = samples
+    this.#mark = mark
   }
 
   /** Learns who uses which slots from now on. */
@@ -54,7 +56,7 @@ export class Traffic {
   }
 
   line(text: string): void {
-    const request = parseLogLine(text)
+    const request = parseLogLine(text, this.#mark)
     if (request === null) return
     const { sequence, worker, endedAtMs } = request
     const counted = sequence === null ? null : this.#ledgerOf(worker, request.backend).ended(sequence, endedAtMs)
