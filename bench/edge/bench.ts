@@ -5,6 +5,7 @@ import { freePort } from '../support/free-port.ts'
 import { median } from '../support/stats.ts'
 import { markdownTable, plainTable } from '../support/table.ts'
 import { cpuOf, LOAD_CORE, pinned, program, stop, untilListening } from './processes.ts'
+import { profiled } from './profile.ts'
 import { type Subject, subjects } from './subjects.ts'
 
 export const bench = {
@@ -37,6 +38,7 @@ async function run(args: string[]): Promise<void> {
       only: { type: 'string' },
       markdown: { type: 'boolean', default: false },
       'body-bytes': { type: 'string', default: '100' },
+      profile: { type: 'boolean', default: false },
     },
   })
   const names = values.only?.split(',') ?? Object.keys(subjects)
@@ -48,6 +50,7 @@ async function run(args: string[]): Promise<void> {
   const rounds = new Map<string, Round[]>()
   try {
     for (const port of origins) await untilListening(port)
+    if (values.profile) return await printProfile(origins, durationMs)
     // Rounds are interleaved, so that a busy moment of the machine meets all alike.
     for (let index = 0; index < Number(values.runs); index++) {
       for (const name of names) {
@@ -62,6 +65,21 @@ async function run(args: string[]): Promise<void> {
   }
   const table = tableOf(rounds)
   process.stdout.write(`${values.markdown ? markdownTable(table) : plainTable(table)}\n\n${explanation(rounds)}\n`)
+}
+
+/** Where the time of the Node edge goes at full load, by a CPU profile of its process. */
+async function printProfile(origins: readonly number[], durationMs: number): Promise<void> {
+  const shares = await profiled(async (env) => {
+    const subject = await subjects.node?.(origins, env)
+    if (subject === undefined) return
+    await measure(subject, { connections: 64, warmUpMs: 1500, durationMs })
+    await subject.end()
+  })
+  const rows = shares
+    .filter(({ share }) => share >= 0.005)
+    .map(({ part, share }) => [part, `${(share * 100).toFixed(1)} %`])
+  const table = { title: 'where the time of the Node edge goes at full load', columns: ['part', 'share'], rows }
+  process.stdout.write(`${plainTable(table)}\n`)
 }
 
 async function measureSubject(name: string, origins: readonly number[], durationMs: number) {

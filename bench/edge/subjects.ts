@@ -6,6 +6,7 @@ import type { Edge } from '../../src/edge/edge.ts'
 import { startHaproxyEdge } from '../../src/edge/haproxy/start.ts'
 import { startNodeEdge } from '../../src/edge/node/start-node-edge.ts'
 import { routeTable } from '../../src/edge/testing/route-tables.ts'
+import { startTimeOf } from '../../src/support/process-identity.ts'
 import { run } from '../../src/support/run.ts'
 import { freePort } from '../support/free-port.ts'
 import { EDGE_CORE, pin, pinned, program, stop, untilListening } from './processes.ts'
@@ -18,13 +19,14 @@ export interface Subject {
   end(): Promise<void>
 }
 
-export type Start = (origins: readonly number[]) => Promise<Subject>
+export type Start = (origins: readonly number[], env?: NodeJS.ProcessEnv) => Promise<Subject>
 
 export const subjects: Readonly<Record<string, Start>> = {
   direct: async ([port = 0]) => ({ name: 'direct', port, pids: [], end: async () => {} }),
   haproxy: plainHaproxy,
   undici: undiciProxy,
-  node: (origins) => edgeSubject('Node edge', (directory) => startNodeEdge({ directory }), origins),
+  node: (origins, env = process.env) =>
+    edgeSubject('Node edge', (directory) => startNodeEdge({ directory, env }), origins),
   'haproxy-edge': (origins) => edgeSubject('HAProxy edge', (directory) => startHaproxyEdge({ directory }), origins),
 }
 
@@ -91,6 +93,7 @@ async function edgeSubject(
   for (const each of pids) await pin(each, EDGE_CORE)
   const end = async () => {
     await edge.close({ stop: true })
+    while (pids.some((each) => startTimeOf(each) !== null)) await sleep(20)
     await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   }
   return { name, port, pids, end }
