@@ -259,11 +259,12 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   }
 
   #flush(): void {
-    if (!this.#isHeadSent) this.#sendHead()
+    const isNew = !this.#isHeadSent
+    if (isNew) this.#sendHead()
     const first = this.#firstChunk
     this.#firstChunk = null
     if (first !== null) this.#write(first)
-    else flushHead(this.#response)
+    else if (isNew && this.#isHeadSent) flushHead(this.#response)
   }
 
   #sendHead(): void {
@@ -329,11 +330,12 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   #fail(code: EdgeAnswerCode, close = false): void {
     if (this.#isOver && this.#response.writableEnded) return
     this.#isOver = true
+    this.#tally.givenUp()
     this.#leave()
     answerAsEdge(this.#response, code, {
       accept: this.#head.accept,
       method: this.#method,
-      close: close || this.#core.isLeaving,
+      close,
     })
   }
 }

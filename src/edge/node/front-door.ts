@@ -15,11 +15,13 @@ export function frontDoor(core: Core, portOf: () => Port | undefined): ListenerH
     onRequest(request, response) {
       const port = portOf()
       const head = readRequestHead(request.rawHeaders)
+      // Whatever answers, this connection ends with it and the next one reaches the next process.
+      if (core.isLeaving) response.shouldKeepAlive = false
       const refuse = (code: Parameters<typeof answerAsEdge>[1], close = false) =>
         answerAsEdge(response, code, {
           accept: head.accept,
           method: request.method ?? '',
-          close: close || core.isLeaving,
+          close,
         })
       const path = originForm(request.url ?? '')
       if (path === null || isFaulty(head, request)) return refuse('BAD_REQUEST', true)
