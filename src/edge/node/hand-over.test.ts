@@ -7,7 +7,7 @@ import { until } from '../contract/until.ts'
 import { Site, World } from '../contract/world.ts'
 import type { Edge } from '../edge.ts'
 import { makeCertificate } from '../testing/certificate.ts'
-import { startNodeEdge, upgradeNodeEdge } from './start-node-edge.ts'
+import { startNodeEdge, upgradeNodeEdge } from './start.ts'
 
 let world: World
 let edge: Edge

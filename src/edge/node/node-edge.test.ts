@@ -1,4 +1,4 @@
 import { testEdge } from '../edge.contract.ts'
-import { startNodeEdge } from './start-node-edge.ts'
+import { startNodeEdge } from './start.ts'
 
 testEdge({ name: 'Node', create: ({ directory }) => startNodeEdge({ directory }) })

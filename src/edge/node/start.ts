@@ -9,6 +9,8 @@ export interface StartNodeEdgeOptions extends CallOptions {
   /** Where the edge keeps its state, its log and its control socket. */
   readonly directory: string
   readonly env?: NodeJS.ProcessEnv
+  /** Told what is worth knowing; the process itself writes to `edge.log`. */
+  readonly log?: (line: string) => void
   /** Version to be replaced by when it differs; absent: that of this code. */
   readonly version?: string
   /** Program of the next process; absent: that of this code. */
@@ -20,9 +22,11 @@ export interface StartNodeEdgeOptions extends CallOptions {
  * another version hands its sockets over to a new process first. Throws `EDGE_UNREACHABLE`.
  */
 export async function startNodeEdge(options: StartNodeEdgeOptions): Promise<Edge> {
-  const { directory, version = edgeVersion(), program = nodeEdgeProgram(), ...call } = options
+  const { directory, version = edgeVersion(), program = nodeEdgeProgram(), log = () => {}, ...call } = options
   const edge = await adoptOrStartEdge({ directory, program, name: 'node', ...call })
-  if ((await edge.inspect(call)).version === version) return edge
+  const running = await edge.inspect(call)
+  if (running.version === version) return edge
+  log(`the edge of version ${running.version} hands over to version ${version}`)
   await edge.close()
   await upgradeNodeEdge({ directory, program, ...call })
   return remoteEdge(controlSocketOf(directory), call)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { identityOf } from '../../support/process-identity.ts'
 import { until } from '../contract/until.ts'
-import { startNodeEdge } from './start-node-edge.ts'
+import { startNodeEdge } from './start.ts'
 
 let directory: string
 beforeEach(async () => {
