@@ -17,6 +17,8 @@ export interface ResolvedConfig {
   }
   readonly database: ReleaseDatabase | null
   readonly edge: EdgeSettings
+  /** The installation's router, where the configuration names one: heeded when an edge is started for the first time. */
+  readonly edgeImplementation?: 'node' | 'haproxy'
   readonly stickiness: boolean
   readonly requireClean: boolean
   readonly keepReleases: number
