@@ -65,12 +65,13 @@ export interface StartEdgeOptions extends CallOptions {
   /** Absolute path of the program, run by this same Node with `--directory DIR`. */
   readonly program: string
   readonly name: string
+  /** Absent: that of this process. */
   readonly env?: NodeJS.ProcessEnv
 }
 
 /** Adopts the edge that lives in the directory or starts one, detached; resolves when it answers. */
 export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge> {
-  const { directory, program, name, signal, deadlineMs = 15_000, env = process.env } = options
+  const { directory, program, name, signal, deadlineMs = 15_000, env } = options
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const living = await livingEdge(directory)
   if (living !== null && living.name !== name) {
@@ -110,7 +111,11 @@ interface SpawnedEdge {
   exitCode: number | null
 }
 
-async function spawnEdge(order: { directory: string; program: string; env: NodeJS.ProcessEnv }): Promise<SpawnedEdge> {
+async function spawnEdge(order: {
+  directory: string
+  program: string
+  env: NodeJS.ProcessEnv | undefined
+}): Promise<SpawnedEdge> {
   const { directory, program, env } = order
   const log = await open(join(directory, 'edge.log'), 'a', 0o600)
   try {
@@ -118,7 +123,7 @@ async function spawnEdge(order: { directory: string; program: string; env: NodeJ
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       cwd: directory,
-      env,
+      ...(env === undefined ? {} : { env }),
     })
     const spawned: SpawnedEdge = { process: child, hasEnded: false, exitCode: null }
     child.on('error', () => Object.assign(spawned, { hasEnded: true }))

@@ -47,8 +47,9 @@ export class Listener {
     this.#http = this.#httpServer()
     this.#http2 = this.#http2Server()
     this.#tls = settings.isSecure ? this.#tlsServer() : null
-    this.#socketServer = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      this.#onConnection(socket),
+    this.#socketServer = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 },
+      (socket) => this.#onConnection(socket),
     )
   }
 
