@@ -116,6 +116,25 @@ export const tlsCases: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'an HTTP/2 connection that only sends pings is no unfinished request',
+    async run(world) {
+      const site = await secureSite(world)
+      await site.apply({ limits: { ...site.table.limits, headersMs: 200 } })
+      const session = connectHttp2(`https://127.0.0.1:${httpsPort(site)}`, { rejectUnauthorized: false })
+      world.atEnd(async () => session.destroy())
+      let closed = false
+      session.on('close', () => (closed = true))
+      session.on('error', () => (closed = true))
+      for (let i = 0; i < 8; i++) {
+        session.ping(() => {})
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      const stream = session.request({ ':path': '/status/200', ':authority': 'one.example' })
+      const status = await new Promise((resolve) => stream.on('response', (headers) => resolve(headers[':status'])))
+      expect([status, closed]).toEqual([200, false])
+    },
+  },
+  {
     name: 'WebSockets work over https',
     async run(world) {
       const site = await secureSite(world)

@@ -9,6 +9,8 @@ export interface ClientLimits {
 /** One connection of a client: busy with requests, idle between them, or in the middle of a request head. */
 export class ClientConnection {
   readonly socket: Socket
+  /** Set when the client speaks HTTP/2: it also sends what belongs to no request. */
+  session: { close(): void } | null = null
   /** Requests and tunnels now. */
   #active = 0
   /** Bytes read when the connection became idle: more means that a head is arriving. */
@@ -45,6 +47,11 @@ export class ClientConnection {
   check(nowMs: number, limits: ClientLimits): void {
     if (this.#active > 0) return
     const { bytesRead } = this.socket
+    if (this.session !== null) {
+      if (bytesRead > this.#idleBytes) this.settle()
+      else if (nowMs - this.#idleSinceMs > limits.keepAliveMs) this.session.close()
+      return
+    }
     if (bytesRead > this.#idleBytes) {
       if (this.#headSinceMs === 0) this.#headSinceMs = nowMs
       else if (nowMs - this.#headSinceMs > limits.headersMs) this.#refuse()

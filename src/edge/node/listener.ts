@@ -189,7 +189,10 @@ export class Listener {
       return
     }
     this.#http2.once('session', (session: ServerHttp2Session) => {
-      if (client !== undefined) this.#bySocket.set(session, client)
+      if (client !== undefined) {
+        client.session = session
+        this.#bySocket.set(session, client)
+      }
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
     })
