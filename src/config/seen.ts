@@ -11,7 +11,8 @@ export function seenAt(path: Path, value: unknown): string {
     const keys = Object.keys(value)
     return keys.length === 0 ? 'an empty object' : shorten(`an object with ${keys.join(', ')}`)
   }
-  if (typeof value !== 'string') return shorten(String(value))
+  if (typeof value !== 'string')
+    return shorten(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value))
   return JSON.stringify(shorten(mask(path, value)))
 }
 

@@ -37,7 +37,7 @@ export function configProblems(document: unknown): readonly Problem[] {
     }
     for (const check of checks) check({ document: sound, isBroken, report })
   }
-  return inOrder(found, document).map(({ steps, path, ...problem }) => ({ path: path || 'the document', ...problem }))
+  return inOrder(found, document).map(({ steps: _steps, path, ...rest }) => ({ path: path || 'the document', ...rest }))
 }
 
 /** The document, known to be valid; throws `CONFIG_INVALID` with every problem. `file` is named in the message. */

@@ -7,8 +7,8 @@ export interface CheckContext {
   /** Required keys may be missing as well: that has been reported already. */
   readonly document: Partial<ConfigDocument>
   /** True where the form is wrong, so that what is missing there is not reported again. */
-  isBroken(path: Path): boolean
-  report(path: Path, problem: Omit<Problem, 'path' | 'seen'>): void
+  readonly isBroken: (path: Path) => boolean
+  readonly report: (path: Path, problem: Omit<Problem, 'path' | 'seen'>) => void
 }
 
 export type Check = (context: CheckContext) => void

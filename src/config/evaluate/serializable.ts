@@ -1,0 +1,51 @@
+import { isRecord, type Path, pathText } from '../path.ts'
+import type { Place } from './outcome.ts'
+
+/** Everything that a JSON document cannot hold. */
+export function unserializable(value: unknown): readonly Place[] {
+  const places: Place[] = []
+  const above = new Set<unknown>()
+  const visit = (current: unknown, path: Path): void => {
+    const what = above.has(current) ? 'a reference to something that contains it' : obstacle(current)
+    if (what !== null) {
+      places.push({ path: pathText(path), what })
+      return
+    }
+    if (typeof current !== 'object' || current === null) return
+    above.add(current)
+    const children = Array.isArray(current) ? [...current.entries()] : Object.entries(current)
+    for (const [key, child] of children) visit(child, [...path, key])
+    above.delete(current)
+  }
+  visit(value, [])
+  return places
+}
+
+function obstacle(value: unknown): string | null {
+  switch (typeof value) {
+    case 'function':
+      return 'a function'
+    case 'symbol':
+      return 'a symbol'
+    case 'bigint':
+      return 'a bigint'
+    case 'number':
+      return Number.isFinite(value) ? null : String(value)
+    case 'object':
+      return value === null || Array.isArray(value) || isPlain(value) ? null : `a ${nameOf(value)}`
+    default:
+      return null
+  }
+}
+
+function isPlain(value: object): boolean {
+  if (!isRecord(value)) return false
+  // Objects of another realm, such as a module's own namespace, are as plain as ours.
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function nameOf(value: object): string {
+  const { constructor } = value
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'special object'
+}
