@@ -34,6 +34,8 @@ const LOG_20 = Math.log(20)
  * ratios of at least a tenth of the suspected one. Two agreeing cells are enough after an outage, three after anything milder.
  */
 const OUTAGE = 0.2
+/** A fleet of one has the second look alone to roll back, on an instance that was just replaced: it is believed sooner. */
+const OUTAGE_OF_ONE = 0.02
 const LEAST_PART = 10
 /** Two capped cells give exactly the evidence needed; rounding must not ask for a third. */
 const ROUNDING = 1e-9
@@ -66,6 +68,18 @@ export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, e
   state.weight = 0
 }
 
+/** One old instance, or counts that are not per instance: no way to tell a bad node from a bad release without a fresh one. */
+export function needsSecondLook(state: JudgeState, input: JudgeInput): boolean {
+  if (!canRetreat(input)) return false
+  return (
+    state.learned.instances === 1 || serving(state, input.old.instances).length < 2 || !input.capabilities.perInstance
+  )
+}
+
+export function canRetreat(input: JudgeInput): boolean {
+  return input.capabilities.canLower !== false && input.old.instances.length > 0
+}
+
 /** q̂, the failure rate that the strongest gambler believes in, within [1.5·p̂, 0.97]. */
 function suspectedRate(state: JudgeState, cause: Cause, route?: string): number {
   const { rate } = state.learned.old
@@ -85,11 +99,11 @@ export function mayLookAgain(state: JudgeState, doubt: Doubt, input: JudgeInput)
   return !pending || waited >= REPLACE_SECONDS
 }
 
-export function beginSecondLook(state: JudgeState, doubt: Doubt): void {
+export function beginSecondLook(state: JudgeState, doubt: Doubt, input: JudgeInput): void {
   const from = Math.floor(state.now) + 1
   const { confirm } = thresholdsOf(state.policy)
   const half = Math.log(1 / confirm) / 2
-  const isOutage = doubt.suspectedRate >= OUTAGE
+  const isOutage = doubt.suspectedRate >= (needsSecondLook(state, input) ? OUTAGE_OF_ONE : OUTAGE)
   doubt.since = from
   doubt.robust = startRobustTest({
     from,

@@ -26,9 +26,11 @@ import { ROUTE_BUDGET, routeEvidence } from './route-watch.ts'
 import { ROUTING_THRESHOLD, routingEvidence } from './routing-guard.ts'
 import {
   beginSecondLook,
+  canRetreat,
   clearDoubt,
   confirmEvidence,
   mayLookAgain,
+  needsSecondLook,
   raiseDoubt,
   relearn,
   restartAlarms,
@@ -136,18 +138,6 @@ function plain(state: JudgeState, cause: Cause, log: number, alpha: number): { c
   return { cause, reason: finalReason(state, cause, suspicion(state, cause), log, alpha) }
 }
 
-/** One old instance, or counts that are not per instance: no way to tell a bad node from a bad release without a fresh one. */
-function needsSecondLook(state: JudgeState, input: JudgeInput): boolean {
-  if (!canRetreat(input)) return false
-  return (
-    state.learned.instances === 1 || serving(state, input.old.instances).length < 2 || !input.capabilities.perInstance
-  )
-}
-
-function canRetreat(input: JudgeInput): boolean {
-  return input.capabilities.canLower !== false && input.old.instances.length > 0
-}
-
 /** Evidence that withdraws traffic. */
 function findAlarm(state: JudgeState, input: JudgeInput): Alarm | null {
   const { policy } = state
@@ -217,7 +207,7 @@ function withdrawn(state: JudgeState, input: JudgeInput, doubt: Doubt): Decision
     const replace = doubt.replace.filter((id) => input.new.instances.includes(id))
     return { action: 'retreat', weight: 0, replace, reasons: [alarmReason(state, doubt)] }
   }
-  beginSecondLook(state, doubt)
+  beginSecondLook(state, doubt, input)
   return confirming(state, input, doubt)
 }
 
