@@ -56,6 +56,16 @@ export async function setReleaseState(
   await database.updateTable('releases').set({ state, hold_reason: holdReason }).where('id', '=', id).execute()
 }
 
+/** A release that no longer runs stays one to go back to, unless it is on hold. */
+export async function keepRelease(database: Database, id: string): Promise<void> {
+  await database
+    .updateTable('releases')
+    .set({ state: 'kept' })
+    .where('id', '=', id)
+    .where('state', '<>', 'on-hold')
+    .execute()
+}
+
 /** Newest release of the environment that once served, is no longer serving and is not on hold. */
 export function findReleaseToReturnTo(
   database: Database,

@@ -2,12 +2,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EventLog } from '../engine/event-log.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import { findEvidence, findJudgeState, putEvidence, putJudgeState } from './judge-states.ts'
-import { insertDeployment, listDeployments, listSteps, moveDeployment, putStep, updateDeployment } from './deployments.ts'
+import {
+  insertDeployment,
+  listDeployments,
+  listSteps,
+  moveDeployment,
+  putStep,
+  updateDeployment,
+} from './deployments.ts'
 import { ensureEnvironment, rememberHttpPort } from './environments.ts'
+import { findEvidence, findJudgeState, putEvidence, putJudgeState } from './judge-states.ts'
 import { acquireLease, currentFence, releaseLease } from './leases.ts'
-import { listMigrations, migrate } from './migrate.ts'
 import { listMessages } from './messages.ts'
+import { listMigrations, migrate } from './migrate.ts'
 import { findReleaseToReturnTo, listReleases, setReleaseState, writeRelease } from './releases.ts'
 import { findSecretVersion, insertSecret, listNewestSecrets } from './secrets.ts'
 import { type TemporaryDatabase, temporaryDatabase } from './testing/temporary-database.ts'
@@ -154,9 +161,7 @@ describe('leases', () => {
   test('go to exactly one of many that ask at once', async () => {
     const environment = await newEnvironment()
     const deployments = await Promise.all(Array.from({ length: 8 }, () => newDeployment(environment)))
-    const results = await Promise.all(
-      deployments.map(({ row }) => acquireLease(store.database, environment, row.id)),
-    )
+    const results = await Promise.all(deployments.map(({ row }) => acquireLease(store.database, environment, row.id)))
     expect(results.filter((result) => 'lease' in result)).toHaveLength(1)
   })
 })
@@ -176,7 +181,10 @@ describe('releases', () => {
     expect((await findReleaseToReturnTo(store.database, environment, ids[2] ?? ''))?.id).toBe(ids[1])
     await setReleaseState(store.database, ids[1] ?? '', 'on-hold', 'rolled back')
     expect((await findReleaseToReturnTo(store.database, environment, ids[2] ?? ''))?.id).toBe(ids[0])
-    expect((await listReleases(store.database, { environment, limit: 2 })).map((row) => row.id)).toEqual([ids[2], ids[1]])
+    expect((await listReleases(store.database, { environment, limit: 2 })).map((row) => row.id)).toEqual([
+      ids[2],
+      ids[1],
+    ])
   })
 })
 

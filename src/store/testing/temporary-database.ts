@@ -32,7 +32,7 @@ export async function temporaryDatabase(options: { readonly isMigrated?: boolean
     ...first,
     another,
     async remove() {
-      for (const { close } of opened) await close().catch(() => {})
+      for (const database of opened) await database.close().catch(() => {})
       await cluster.stop({ mode: 'immediate', deadlineMs: 20_000 })
       await rm(directory, { recursive: true, force: true })
     },

@@ -1,0 +1,49 @@
+import type { ArtifactStore } from '../build/artifact-store.ts'
+import type { Builder } from '../build/builder.ts'
+import type { HoldOrder } from '../edge/edge.ts'
+import type { Judge, JudgePolicy, JudgeState } from '../judge/index.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import type { SecretBox } from '../secrets/secret-box.ts'
+import type { Database } from '../store/database.ts'
+import type { StrategySettings } from '../strategy/strategy.ts'
+import type { Log } from '../support/log.ts'
+import type { Target } from '../targets/target.ts'
+import type { EventLog } from './event-log.ts'
+import type { Journal } from './journal.ts'
+import type { Mailbox } from './mailbox.ts'
+import type { Workflows } from './workflows/workflows.ts'
+
+/** Everything the engine acts with, made once by the control plane. */
+export interface EngineContext {
+  readonly database: Database
+  readonly events: EventLog
+  readonly mailbox: Mailbox
+  readonly journal: Journal
+  readonly workflows: Workflows
+  readonly target: Target
+  /** Makes requests wait, or shows a maintenance page. */
+  readonly hold: (order: HoldOrder) => Promise<void>
+  readonly builder: Builder
+  readonly artifacts: ArtifactStore
+  readonly secrets: SecretBox
+  readonly databases: EnvironmentDatabases
+  readonly judge: Judge<JudgeState>
+  readonly policyFor: (settings: StrategySettings, mode: JudgePolicy['mode']) => JudgePolicy
+  /** What users' commands inherit (`userEnvironment`). */
+  readonly userEnvironment: Readonly<Record<string, string>>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Clock {
+  /** Wall clock, for records. */
+  now(): Date
+  /** Monotonic, for durations: a jump of the wall clock changes no wait. */
+  monotonicMs(): number
+}
+
+/** A database per environment; the embedded one is a cluster of its own. */
+export interface EnvironmentDatabases {
+  /** Starts or adopts what the release's environment needs and answers its URL; null: the release has no database. */
+  urlFor(release: Pick<ReleaseRecord, 'environment' | 'database'>, signal: AbortSignal): Promise<string | null>
+}

@@ -1,0 +1,117 @@
+import { isOutcome } from '../model/deployment.ts'
+import type { Instance } from '../model/instance.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import { listEnvironments } from '../store/environments.ts'
+import type { Target } from '../targets/target.ts'
+import type { EngineContext } from './context.ts'
+import { deployWorkflow } from './deploy-workflow.ts'
+import { deploymentsOf } from './deployments.ts'
+import type { Engine } from './engine.ts'
+import { environmentsOf } from './environments.ts'
+import { EventLog } from './event-log.ts'
+import { Journal } from './journal.ts'
+import { Mailbox } from './mailbox.ts'
+import { reconcileAll } from './reconcile.ts'
+import { releasesOf } from './releases.ts'
+import { startRetention } from './retention.ts'
+import { rollbackWorkflow } from './rollback-workflow.ts'
+import { secretValues } from './secret-values.ts'
+import { secretsOf } from './secrets.ts'
+import { dbosWorkflows } from './workflows/dbos-workflows.ts'
+
+export interface CreateEngineOptions
+  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target'> {
+  readonly databaseUrl: string
+  /** Made here, because instances get secrets and database addresses that the engine resolves at their start. */
+  readonly target: (
+    environmentOf: (release: ReleaseRecord) => Promise<Record<string, string>>,
+    onChange: (instance: Instance) => void,
+  ) => Target
+}
+
+export interface EngineParts {
+  readonly engine: Engine
+  /** Resumes what was in flight. */
+  launch(): Promise<void>
+  /** Brings back every fleet that should run. */
+  reconcile(): Promise<void>
+  /** Stops all fleets of all environments (`down --all`). */
+  stopFleets(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+const START_DATABASE_MS = 60_000
+
+export function createEngine(options: CreateEngineOptions): EngineParts {
+  const { databaseUrl, target: makeTarget, ...given } = options
+  const { database, log } = given
+  const events = new EventLog(database)
+  const environmentOf = async (release: ReleaseRecord) => {
+    const url = await given.databases.urlFor(release, AbortSignal.timeout(START_DATABASE_MS))
+    return {
+      ...given.userEnvironment,
+      ...(await secretValues(given, release)),
+      ...(url === null ? {} : { DATABASE_URL: url }),
+    }
+  }
+  const tellInstance = (instance: Instance) => {
+    const { id, release, service, state, exit } = instance
+    void events
+      .append({
+        type: 'instance.state',
+        environment: instance.environment,
+        deployment: null,
+        data: { instance: id, release, service, state, exit: exit ?? null },
+      })
+      .catch(() => {}) // the state itself is found again by inspect()
+  }
+  const workflows = dbosWorkflows({ databaseUrl, log })
+  const context: EngineContext = {
+    ...given,
+    events,
+    mailbox: new Mailbox(database),
+    journal: new Journal(database, events),
+    workflows,
+    target: makeTarget(environmentOf, tellInstance),
+  }
+  workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))
+  workflows.register<string>('rollback', (flow, deployment) => rollbackWorkflow(context, flow, deployment))
+  const retention = startRetention(context)
+
+  return {
+    engine: {
+      deployments: deploymentsOf(context),
+      releases: releasesOf(context),
+      environments: environmentsOf(context),
+      secrets: secretsOf(context),
+      events,
+    },
+    launch: async () => {
+      await workflows.launch()
+      await startForgotten(context)
+    },
+    reconcile: () => reconcileAll(context),
+    stopFleets: () => stopFleets(context),
+    shutdown: async () => {
+      retention.stop()
+      await workflows.shutdown()
+    },
+  }
+}
+
+/** A crash between the record and the start of its workflow: starting the same id twice is one run. */
+async function startForgotten(context: EngineContext): Promise<void> {
+  const rows = await context.database.selectFrom('deployments').selectAll().where('finished_at', 'is', null).execute()
+  for (const row of rows) if (!isOutcome(row.state)) await context.workflows.start(row.kind, row.id, row.id)
+}
+
+async function stopFleets(context: EngineContext): Promise<void> {
+  const options = { signal: AbortSignal.timeout(60_000), deadlineMs: 60_000 }
+  for (const { key, fence } of await listEnvironments(context.database)) {
+    const { fleets } = await context.target.inspect(key)
+    const fenced = { ...options, fence: Number(fence) }
+    const nowhere = { base: null, candidate: null, weight: 0, salt: '' }
+    await context.target.shift(key, nowhere, fenced)
+    for (const fleet of fleets) await context.target.retire(key, fleet.release, fenced)
+  }
+}

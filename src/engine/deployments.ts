@@ -1,0 +1,183 @@
+import { isOutcome } from '../model/deployment.ts'
+import { SluiceError } from '../model/error.ts'
+import {
+  type DeploymentRow,
+  findDeployment,
+  insertDeployment,
+  listDeployments,
+  listSteps,
+} from '../store/deployments.ts'
+import { ensureEnvironment, environmentKey } from '../store/environments.ts'
+import { findRelease } from '../store/releases.ts'
+import type { EngineContext } from './context.ts'
+import type {
+  Deployment,
+  Deployments,
+  DeployRequest,
+  ListQuery,
+  Page,
+  RollbackCheck,
+  RollbackRequest,
+} from './engine.ts'
+import { resolveEnvironment } from './environments.ts'
+import { checkRollback } from './rollback-workflow.ts'
+
+export function deploymentsOf(context: EngineContext): Deployments {
+  return {
+    deploy: (request) => deploy(context, request),
+    rollback: (request) => rollback(context, request),
+    checkRollback: async (environment, release): Promise<RollbackCheck> => {
+      const { key } = await resolveEnvironment(context, environment)
+      return checkRollback(context, key, release ?? null)
+    },
+    cancel: (deployment, by) => send(context, deployment, 'cancel', by),
+    answer: (deployment, answer, by) => send(context, deployment, 'answer', by, { answer }),
+    get: async (deployment) => view(context, await existing(context, deployment)),
+    list: (query) => list(context, query),
+  }
+}
+
+async function deploy(context: EngineContext, request: DeployRequest): Promise<Deployment> {
+  const { config, idempotencyKey, by } = request
+  const environment = environmentKey(config.project, config.environment)
+  await ensureEnvironment(context.database, environment)
+  const { row, isNew } = await insertDeployment(context.database, {
+    environment,
+    strategy: config.strategy.name,
+    request: { kind: 'deploy', request },
+    requestedBy: by,
+    idempotencyKey: idempotencyKey ?? null,
+  })
+  if (isNew) await announce(context, row)
+  await context.workflows.start('deploy', row.id, row.id)
+  return view(context, row)
+}
+
+/**
+ * Recorded as a deployment of its own, but when another is moving traffic the message to it goes out first: that is
+ * what takes users off the bad release, and it waits for nothing.
+ */
+async function rollback(context: EngineContext, request: RollbackRequest): Promise<Deployment> {
+  const { key } = await resolveEnvironment(context, request.environment)
+  const running = await listDeployments(context.database, { environment: key, running: true, limit: 50 })
+  const moving = running.find((row) => row.state === 'shifting' || row.state === 'baking')
+  if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', request.by, messageData(request))
+  const { row, isNew } = await insertDeployment(context.database, {
+    environment: key,
+    strategy: 'blue-green',
+    request: { kind: 'rollback', release: request.release ?? null, reason: request.reason ?? null },
+    requestedBy: request.by,
+    idempotencyKey: request.idempotencyKey ?? null,
+  })
+  if (isNew) {
+    if (moving !== undefined) {
+      await context.journal.set(row.id, { release: moving.release, previous_release: moving.previous_release })
+    }
+    await announce(context, row)
+    for (const other of running) {
+      if (['queued', 'preparing', 'waiting', 'launching'].includes(other.state)) {
+        await context.mailbox.send(other.id, 'supersede', request.by, { deployment: row.id })
+      }
+    }
+  }
+  await context.workflows.start('rollback', row.id, row.id)
+  return view(context, row)
+}
+
+function messageData(request: RollbackRequest): Record<string, unknown> {
+  return request.reason === undefined ? {} : { reason: request.reason }
+}
+
+async function send(
+  context: EngineContext,
+  deployment: string,
+  kind: 'cancel' | 'answer',
+  by: string,
+  data: Record<string, unknown> = {},
+): Promise<Deployment> {
+  const row = await existing(context, deployment)
+  if (isOutcome(row.state)) {
+    throw new SluiceError('STATE_CONFLICT', `the deployment ${deployment} has ended already: ${row.state}`, {
+      hint:
+        kind === 'cancel' ? 'to go back to the release before, use `sluice rollback`' : 'nothing to answer any more',
+    })
+  }
+  await context.mailbox.send(deployment, kind, by, data)
+  return view(context, row)
+}
+
+async function announce(context: EngineContext, row: DeploymentRow): Promise<void> {
+  await context.events.append({
+    type: 'deployment.created',
+    environment: row.environment,
+    deployment: row.id,
+    data: { kind: row.kind, strategy: row.strategy, by: row.requested_by },
+  })
+}
+
+async function existing(context: EngineContext, deployment: string): Promise<DeploymentRow> {
+  const row = await findDeployment(context.database, deployment)
+  if (row === undefined) {
+    throw new SluiceError('DEPLOYMENT_UNKNOWN', `there is no deployment ${deployment}`, {
+      hint: 'deployments are named d1, d2, …; see `sluice status`',
+    })
+  }
+  return row
+}
+
+async function list(context: EngineContext, query: ListQuery): Promise<Page<Deployment>> {
+  const rows = await listDeployments(context.database, {
+    limit: query.limit + 1,
+    ...(query.environment === undefined ? {} : { environment: query.environment }),
+    ...(query.cursor === undefined ? {} : { before: Number(query.cursor) }),
+  })
+  const items = await Promise.all(rows.slice(0, query.limit).map((row) => view(context, row)))
+  return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.number) : null }
+}
+
+/** The row as readers see it. */
+export async function view(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
+  const steps = await listSteps(context.database, row.id)
+  const release = row.release === null ? undefined : await findRelease(context.database, row.release)
+  return {
+    id: row.id,
+    kind: row.kind,
+    environment: row.environment,
+    state: row.state,
+    running: !isOutcome(row.state),
+    strategy: row.strategy,
+    release: row.release,
+    previousRelease: row.previous_release,
+    by: row.requested_by,
+    createdAt: row.created_at.toISOString(),
+    servingAt: row.serving_at?.toISOString() ?? null,
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    weight: row.weight,
+    urls: release === undefined ? [] : urlsOf(release.record),
+    steps: steps.map((step) => ({
+      name: step.name,
+      state: step.state,
+      startedAt: step.started_at?.toISOString() ?? null,
+      finishedAt: step.finished_at?.toISOString() ?? null,
+      detail: step.detail,
+    })),
+    seconds: row.seconds,
+    reason: row.reason,
+    verdict: row.verdict,
+    question: row.question,
+    differences: row.differences,
+  }
+}
+
+/** Public addresses by the release's routes, the first service's first. */
+export function urlsOf(record: NonNullable<Awaited<ReturnType<typeof findRelease>>>['record']): readonly string[] {
+  const { httpPort, httpsPort, redirectToHttps } = record.edge
+  const [scheme, port] =
+    httpsPort !== null && (redirectToHttps || httpPort === null) ? ['https', httpsPort] : ['http', httpPort]
+  const shown =
+    (scheme === 'https' && port === 443) || (scheme === 'http' && port === 80) || port === null ? '' : `:${port}`
+  const urls = record.services.flatMap((service) =>
+    service.routes.map((route) => `${scheme}://${route.host ?? 'localhost'}${shown}${route.path}`),
+  )
+  return [...new Set(urls)]
+}

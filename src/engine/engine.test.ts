@@ -1,0 +1,433 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Artifact } from '../build/artifact-store.ts'
+import type { ResolvedConfig } from '../config/resolved.ts'
+import { policyFor } from '../control/policy.ts'
+import { SluiceError } from '../model/error.ts'
+import { openSecretBox } from '../secrets/secret-box.ts'
+import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
+import type { StrategySettings } from '../strategy/strategy.ts'
+import { createEngine, type EngineParts } from './create-engine.ts'
+import type { Deployment, DeployRequest } from './engine.ts'
+import { type MemoryTarget, memoryTarget } from './testing/memory-target.ts'
+import { type ScriptedJudge, scriptedJudge } from './testing/scripted-judge.ts'
+
+let store: TemporaryDatabase
+let directory: string
+let parts: EngineParts
+let target: MemoryTarget
+let judge: ScriptedJudge
+let buildError: SluiceError | null = null
+
+beforeAll(async () => {
+  store = await temporaryDatabase()
+  directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
+  target = memoryTarget()
+  judge = scriptedJudge()
+  const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
+  parts = createEngine({
+    database: store.database,
+    databaseUrl: store.url,
+    target: () => target,
+    hold: async () => {},
+    builder: {
+      build: async ({ onLine, signal }) => {
+        onLine('building')
+        signal.throwIfAborted()
+        if (buildError !== null) throw buildError
+        return { artifact, reused: false, seconds: 0.1 }
+      },
+    },
+    artifacts: {
+      add: async () => artifact,
+      get: async () => artifact,
+      find: async () => artifact,
+      tree: async () => directory,
+      prune: async () => [],
+    },
+    secrets: await openSecretBox(join(directory, 'secrets')),
+    databases: { urlFor: async () => null },
+    judge,
+    policyFor,
+    userEnvironment: {},
+    clock: { now: () => new Date(), monotonicMs: () => performance.now() },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+  })
+  await parts.launch()
+})
+afterAll(async () => {
+  await parts?.shutdown()
+  await store?.remove()
+  if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+})
+
+let names = 0
+let environment = ''
+beforeEach(() => {
+  environment = `e${++names}`
+  buildError = null
+  target.beforeScale = async () => {}
+  judge.say({ action: 'promote', weight: 1 })
+})
+
+const key = () => `shop.${environment}`
+
+function request(strategy: Partial<StrategySettings> = {}, change: Partial<DeployRequest> = {}): DeployRequest {
+  const config: ResolvedConfig = {
+    project: 'shop',
+    environment,
+    target: 'local',
+    strategy: {
+      name: 'rolling',
+      stepSeconds: 60,
+      preset: 'balanced',
+      bakeSeconds: 0,
+      batch: 0.5,
+      surge: 0.5,
+      switch: 'at-once',
+      smoke: [],
+      onInconclusive: 'ask',
+      absoluteLimit: 0.01,
+      latency: true,
+      ...strategy,
+    },
+    services: [
+      {
+        name: 'web',
+        kind: 'web',
+        directory: '',
+        start: 'node server.js',
+        instances: 2,
+        env: {},
+        routes: [{ path: '/' }],
+        health: { path: '/health', intervalMs: 1000, timeoutMs: 1000, passes: 2, failures: 3, readyMs: 1000 },
+        drainMs: 100,
+        stopGraceMs: 100,
+        limits: {},
+      },
+    ],
+    build: { services: [], env: {}, timeoutMs: 1000, maxBytes: 1000 },
+    database: null,
+    edge: {
+      httpPort: 9999,
+      httpsPort: null,
+      redirectToHttps: false,
+      certificates: [],
+      limits: {
+        headerBytes: 1,
+        bodyBytes: 0,
+        headersMs: 1,
+        bodyIdleMs: 1,
+        responseMs: 1,
+        keepAliveMs: 1,
+        connections: 1,
+        holdQueue: 1,
+        holdMs: 1,
+      },
+      keepAssetsOfReleases: 3,
+    },
+    stickiness: true,
+    requireClean: false,
+    keepReleases: 10,
+  }
+  return {
+    config,
+    projectDir: directory,
+    source: { commit: null, branch: null, subject: null, dirty: false, artifactDir: null },
+    replace: false,
+    by: 'test',
+    ...change,
+  }
+}
+
+const deploy = (strategy: Partial<StrategySettings> = {}, change: Partial<DeployRequest> = {}) =>
+  parts.engine.deployments.deploy(request(strategy, change))
+
+async function until(id: string, isReached: (deployment: Deployment) => boolean): Promise<Deployment> {
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    const deployment = await parts.engine.deployments.get(id)
+    if (isReached(deployment)) return deployment
+    if (performance.now() > deadline) throw new Error(`${id} stays ${deployment.state}: ${JSON.stringify(deployment)}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+const finished = (id: string) => until(id, (deployment) => !deployment.running)
+const inState = (id: string, state: Deployment['state']) => until(id, (deployment) => deployment.state === state)
+
+async function serve(strategy: Partial<StrategySettings> = {}): Promise<Deployment> {
+  const deployment = await finished((await deploy(strategy)).id)
+  expect(deployment.state, JSON.stringify(deployment.reason)).toBe('succeeded')
+  return deployment
+}
+
+describe('a deployment', () => {
+  test('of a first release ends with all traffic on it', async () => {
+    const deployment = await serve()
+    expect(target.splitOf(key())).toMatchObject({ base: deployment.release, candidate: null })
+    expect(deployment.steps.map((step) => [step.name, step.state])).toEqual([
+      ['build', 'done'],
+      ['admit', 'done'],
+      ['launch', 'done'],
+      ['shift to 100 %', 'done'],
+      ['serving', 'done'],
+      ['settle', 'done'],
+    ])
+    expect(Object.keys(deployment.seconds).sort()).toEqual(
+      expect.arrayContaining(['launch', 'prepare', 'settle', 'shift', 'total', 'wait']),
+    )
+  })
+
+  test('replaces the release before and takes its fleet away only afterwards', async () => {
+    const first = await serve()
+    const from = target.orders.length
+    const second = await serve({ name: 'blue-green' })
+    expect(second.previousRelease).toBe(first.release)
+    expect(target.orders.slice(from)).toEqual([
+      `scale ${second.release} {"web":2}`,
+      `shift ${first.release} ${second.release} 1`,
+      `scale ${second.release} {"web":2}`,
+      `shift ${second.release} - 0`,
+      `retire ${first.release}`,
+    ])
+    expect(target.releasesRunning(key())).toEqual([second.release])
+  })
+
+  test('with the same idempotency key is one deployment', async () => {
+    const change = { idempotencyKey: `key of ${environment}` }
+    const [first, second] = await Promise.all([deploy({}, change), deploy({}, change)])
+    expect(second.id).toBe(first.id)
+    await finished(first.id)
+  })
+
+  test('whose build fails touches nothing', async () => {
+    buildError = new SluiceError('BUILD_FAILED', 'the build ended with exit code 1', { hint: 'read the log' })
+    const from = target.orders.length
+    const deployment = await finished((await deploy()).id)
+    expect(deployment).toMatchObject({ state: 'failed', reason: { code: 'BUILD_FAILED', hint: 'read the log' } })
+    expect(target.orders.slice(from)).toEqual([])
+  })
+
+  test('whose instances never become ready fails, and the old release serves on', async () => {
+    const first = await serve()
+    target.failNext('scale', new SluiceError('INSTANCE_NEVER_READY', 'never ready', { details: { logTail: ['x'] } }))
+    const second = await finished((await deploy()).id)
+    expect(second).toMatchObject({
+      state: 'failed',
+      reason: { code: 'INSTANCE_NEVER_READY', details: { logTail: ['x'] } },
+    })
+    expect(target.splitOf(key())).toMatchObject({ base: first.release, weight: 0 })
+    expect(target.releasesRunning(key())).toEqual([first.release])
+  })
+
+  test('that is the first and fails says that there is nothing to go back to', async () => {
+    target.failNext('scale', new SluiceError('INSTANCE_CRASHED', 'exit code 1'))
+    const deployment = await finished((await deploy()).id)
+    expect(deployment.state).toBe('failed')
+    expect(deployment.reason?.hint).toContain('first deployment')
+  })
+
+  test('that cannot be taken back says so and ends as rollback-failed', async () => {
+    await serve()
+    judge.say({ weight: 0.1 })
+    const { id } = await deploy({ name: 'canary' })
+    await until(id, (deployment) => deployment.weight > 0)
+    target.failNext('shift', new SluiceError('EDGE_UNREACHABLE', 'no edge'))
+    await parts.engine.deployments.cancel(id, 'test')
+    expect(await finished(id)).toMatchObject({ state: 'rollback-failed', reason: { code: 'ROLLBACK_FAILED' } })
+  })
+})
+
+describe('a canary', () => {
+  test('follows the judge up and is promoted by it', async () => {
+    await serve()
+    judge.say({ weight: 0.25 })
+    const { id } = await deploy({ name: 'canary' })
+    await until(id, (deployment) => deployment.weight === 0.25)
+    judge.say({ action: 'promote', weight: 1 })
+    expect(await finished(id)).toMatchObject({ state: 'succeeded', verdict: { action: 'promote' } })
+  })
+
+  test('that the judge rolls back leaves the old release serving and the new one on hold', async () => {
+    const first = await serve()
+    judge.say({ weight: 0.25 })
+    const { id } = await deploy({ name: 'canary' })
+    await until(id, (deployment) => deployment.weight === 0.25)
+    judge.say({ action: 'roll-back', weight: 0 })
+    const deployment = await finished(id)
+    expect(deployment).toMatchObject({ state: 'rolled-back', reason: { code: 'ROLLED_BACK' }, weight: 0 })
+    expect(target.splitOf(key())).toMatchObject({ base: first.release, candidate: null })
+    expect(await parts.engine.releases.get(deployment.release ?? '')).toMatchObject({ state: 'on-hold' })
+  })
+
+  test('whose instances crash again and again is rolled back', async () => {
+    await serve()
+    judge.say({ weight: 0.25 })
+    const { id } = await deploy({ name: 'canary' })
+    const { release } = await until(id, (deployment) => deployment.weight === 0.25)
+    target.crash(release ?? '')
+    expect(await finished(id)).toMatchObject({ state: 'rolled-back', reason: { code: 'INSTANCE_CRASHED' } })
+  })
+
+  test('that is cancelled takes its traffic back first', async () => {
+    const first = await serve()
+    judge.say({ weight: 0.5 })
+    const { id } = await deploy({ name: 'canary' })
+    const { release } = await until(id, (deployment) => deployment.weight === 0.5)
+    const from = target.orders.length
+    await parts.engine.deployments.cancel(id, 'a person')
+    expect(await finished(id)).toMatchObject({ state: 'cancelled', reason: { message: 'cancelled by a person' } })
+    expect(target.orders.slice(from)).toEqual([`shift ${first.release} - 0`, `retire ${release}`])
+  })
+
+  test('that stays undecided asks a person and does what the person says', async () => {
+    await serve()
+    judge.say({ action: 'hold', weight: 0.25, ask: true, reasons: [{ test: 'robust', text: 'undecided' }] })
+    const { id } = await deploy({ name: 'canary' })
+    await until(id, (deployment) => deployment.question !== null)
+    await parts.engine.deployments.answer(id, 'promote', 'a person')
+    expect(await finished(id)).toMatchObject({ state: 'succeeded', question: null })
+  })
+})
+
+describe('one writer', () => {
+  test('a newer deployment supersedes one that has not begun to shift', async () => {
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    target.beforeScale = () => gate
+    const older = await deploy()
+    await inState(older.id, 'launching')
+    const newer = await deploy()
+    await inState(newer.id, 'waiting')
+    open()
+    expect(await finished(older.id)).toMatchObject({ state: 'superseded' })
+    expect(await finished(newer.id)).toMatchObject({ state: 'succeeded' })
+  })
+
+  test('a newer deployment waits for one that is shifting', async () => {
+    await serve()
+    judge.say({ weight: 0.1 })
+    const older = await deploy({ name: 'canary' })
+    await until(older.id, (deployment) => deployment.weight > 0)
+    const newer = await deploy()
+    await inState(newer.id, 'waiting')
+    judge.say({ action: 'promote', weight: 1 })
+    expect(await finished(older.id)).toMatchObject({ state: 'succeeded' })
+    expect(await finished(newer.id)).toMatchObject({
+      state: 'succeeded',
+      previousRelease: (await finished(older.id)).release,
+    })
+  })
+
+  test('with replace it compensates the one that is shifting', async () => {
+    await serve()
+    judge.say({ weight: 0.1 })
+    const older = await deploy({ name: 'canary' })
+    await until(older.id, (deployment) => deployment.weight > 0)
+    const newer = await deploy({}, { replace: true })
+    expect(await finished(older.id)).toMatchObject({ state: 'superseded' })
+    expect(await finished(newer.id)).toMatchObject({ state: 'succeeded' })
+  })
+
+  test('a bake holds nobody up: a newer deployment ends it and builds on its release', async () => {
+    await serve()
+    judge.say({ action: 'hold', weight: 1 })
+    const older = await deploy({ name: 'blue-green', bakeSeconds: 600 })
+    await inState(older.id, 'baking')
+    const newer = await deploy()
+    const [first, second] = [await finished(older.id), await finished(newer.id)]
+    expect([first.state, second.state]).toEqual(['succeeded', 'succeeded'])
+    expect(second.previousRelease).toBe(first.release)
+    expect(target.releasesRunning(key())).toEqual([second.release])
+  })
+
+  test('other environments are not waited for', async () => {
+    await serve()
+    judge.say({ action: 'hold', weight: 0.1 })
+    const canary = await deploy({ name: 'canary' })
+    await until(canary.id, (deployment) => deployment.weight > 0)
+    environment = `${environment}b`
+    await serve()
+    await parts.engine.deployments.cancel(canary.id, 'test')
+    await finished(canary.id)
+  })
+})
+
+describe('a rollback', () => {
+  test('during a bake is one weight change to the warm fleet, and the release left is on hold', async () => {
+    const first = await serve()
+    judge.say({ action: 'hold', weight: 1 })
+    const baking = await deploy({ name: 'blue-green', bakeSeconds: 600 })
+    await inState(baking.id, 'baking')
+    expect(await parts.engine.deployments.checkRollback(key())).toMatchObject({
+      possible: true,
+      way: 'warm',
+      to: first.release,
+    })
+    const from = target.orders.length
+    const rollback = await parts.engine.deployments.rollback({ environment, by: 'a person' })
+    expect(await finished(rollback.id)).toMatchObject({ state: 'succeeded', release: first.release, kind: 'rollback' })
+    expect(await finished(baking.id)).toMatchObject({ state: 'rolled-back' })
+    expect(target.orders[from]).toBe(`shift ${first.release} - 0`)
+    expect(await parts.engine.environments.get(key())).toMatchObject({ release: first.release })
+  })
+
+  test('after the bake launches the release before and moves everything to it', async () => {
+    const first = await serve()
+    const second = await serve()
+    expect(await parts.engine.deployments.checkRollback(environment)).toMatchObject({ possible: true, way: 'launch' })
+    const rollback = await parts.engine.deployments.rollback({ environment: key(), by: 'a person' })
+    expect(await finished(rollback.id)).toMatchObject({
+      state: 'succeeded',
+      release: first.release,
+      previousRelease: second.release,
+    })
+    expect(target.releasesRunning(key())).toEqual([first.release])
+    expect(await parts.engine.releases.get(second.release ?? '')).toMatchObject({ state: 'on-hold' })
+    expect((await parts.engine.deployments.checkRollback(key())).lastSeconds).not.toBeNull()
+  })
+
+  test('goes to a named release', async () => {
+    const first = await serve()
+    await serve()
+    await serve()
+    const rollback = await parts.engine.deployments.rollback({ environment, release: first.release ?? '', by: 'test' })
+    expect(await finished(rollback.id)).toMatchObject({ state: 'succeeded', release: first.release })
+  })
+
+  test('is refused before anything is touched when nothing served before', async () => {
+    await serve()
+    const from = target.orders.length
+    expect(await parts.engine.deployments.checkRollback(key())).toMatchObject({ possible: false })
+    const rollback = await parts.engine.deployments.rollback({ environment, by: 'test' })
+    expect(await finished(rollback.id)).toMatchObject({ state: 'failed', reason: { code: 'NOTHING_TO_ROLL_BACK_TO' } })
+    expect(target.orders.slice(from)).toEqual([])
+  })
+})
+
+describe('environments', () => {
+  test('are found by key and by a name that is unique; others get the nearest names', async () => {
+    await serve()
+    expect((await parts.engine.environments.get(environment)).key).toBe(key())
+    await expect(parts.engine.environments.get(`${environment}x`)).rejects.toMatchObject({
+      code: 'ENVIRONMENT_UNKNOWN',
+      hint: expect.stringContaining(environment),
+    })
+  })
+
+  test('keep secrets by version, and a release records the versions it was made with', async () => {
+    await parts.engine.secrets.set(key(), 'API_KEY', 'first value')
+    const first = await serve()
+    await parts.engine.secrets.set(key(), 'API_KEY', 'second value')
+    const second = await serve()
+    expect((await parts.engine.releases.get(first.release ?? '')).record.secrets).toEqual({ API_KEY: 1 })
+    expect((await parts.engine.releases.get(second.release ?? '')).record.secrets).toEqual({ API_KEY: 2 })
+    expect(second.differences).toContain('secret API_KEY: version 1 → version 2')
+    await parts.engine.secrets.remove(key(), 'API_KEY')
+    expect(await parts.engine.secrets.list(key())).toEqual([])
+  })
+})

@@ -1,0 +1,100 @@
+import { SluiceError } from '../model/error.ts'
+import { masker } from '../secrets/mask.ts'
+import { listDeployments } from '../store/deployments.ts'
+import { type EnvironmentRow, listEnvironments, rememberHold } from '../store/environments.ts'
+import { findRelease } from '../store/releases.ts'
+import { nearest } from '../support/nearest.ts'
+import type { EngineContext } from './context.ts'
+import { urlsOf, view } from './deployments.ts'
+import type { Environment, Environments } from './engine.ts'
+import { secretValues } from './secret-values.ts'
+
+export function environmentsOf(context: EngineContext): Environments {
+  return {
+    list: async () =>
+      Promise.all((await listEnvironments(context.database)).map((row) => environmentView(context, row))),
+    get: async (environment) => environmentView(context, await resolveEnvironment(context, environment)),
+    async *logs(query) {
+      const { key } = await resolveEnvironment(context, query.environment)
+      const mask = masker(await valuesToMask(context, key))
+      for await (const line of context.target.logs({ ...query, environment: key })) {
+        yield { ...line, line: mask(line.line) }
+      }
+    },
+    samples: async (environment, after) => {
+      const { key } = await resolveEnvironment(context, environment)
+      const abort = new AbortController()
+      for await (const batch of context.target.samples(key, {
+        signal: abort.signal,
+        ...(after === undefined ? {} : { after }),
+      })) {
+        abort.abort()
+        return batch
+      }
+      return { samples: [], cursor: after ?? '' }
+    },
+    hold: async (environment, mode, service) => {
+      const { key } = await resolveEnvironment(context, environment)
+      await context.hold({ environment: key, mode, ...(service === undefined ? {} : { service }) })
+      await rememberHold(context.database, key, mode)
+      await context.events.append({
+        type: 'environment.hold',
+        environment: key,
+        deployment: null,
+        data: { mode, service: service ?? null },
+      })
+    },
+  }
+}
+
+/** By key, or by name where only one project has it. */
+export async function resolveEnvironment(context: EngineContext, wanted: string): Promise<EnvironmentRow> {
+  const rows = await listEnvironments(context.database)
+  const exact = rows.find((row) => row.key === wanted)
+  if (exact !== undefined) return exact
+  const named = rows.filter((row) => row.name === wanted)
+  if (named.length === 1 && named[0] !== undefined) return named[0]
+  if (named.length > 1) {
+    throw new SluiceError('ENVIRONMENT_UNKNOWN', `${named.length} projects have an environment ${wanted}`, {
+      hint: `name one of ${named.map((row) => row.key).join(', ')}`,
+    })
+  }
+  const names = rows.flatMap((row) => [row.key, row.name])
+  const suggestion = nearest(wanted, names)
+  throw new SluiceError('ENVIRONMENT_UNKNOWN', `there is no environment ${wanted}`, {
+    hint:
+      rows.length === 0
+        ? 'nothing was deployed yet: run `sluice deploy <environment>`'
+        : `${suggestion === null ? '' : `did you mean ${suggestion}? `}known: ${rows.map((row) => row.key).join(', ')}`,
+  })
+}
+
+async function environmentView(context: EngineContext, row: EnvironmentRow): Promise<Environment> {
+  const [state, deployments, release] = await Promise.all([
+    context.target.inspect(row.key).catch(() => null),
+    listDeployments(context.database, { environment: row.key, limit: 20 }),
+    row.release === null ? undefined : findRelease(context.database, row.release),
+  ])
+  const shown = deployments.find((deployment) => deployment.finished_at === null) ?? deployments[0]
+  return {
+    key: row.key,
+    project: row.project,
+    name: row.name,
+    release: row.release,
+    warmRelease: row.warm_release,
+    urls: release === undefined ? [] : urlsOf(release.record),
+    previewKey: row.preview_key,
+    fleets: state?.fleets ?? [],
+    deployment: shown === undefined ? null : await view(context, shown),
+  }
+}
+
+async function valuesToMask(context: EngineContext, environment: string): Promise<string[]> {
+  const row = await resolveEnvironment(context, environment)
+  const values: string[] = []
+  for (const id of [row.release, row.warm_release]) {
+    const release = id === null ? undefined : await findRelease(context.database, id)
+    if (release !== undefined) values.push(...Object.values(await secretValues(context, release.record)))
+  }
+  return values
+}

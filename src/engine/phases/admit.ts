@@ -1,0 +1,103 @@
+import { SluiceError } from '../../model/error.ts'
+import { type DeploymentRow, listDeployments } from '../../store/deployments.ts'
+import { acquireLease, type Lease } from '../../store/leases.ts'
+import type { EngineContext } from '../context.ts'
+
+/**
+ * Waits until this deployment may move the environment's traffic: a newer deployment supersedes one that has not begun
+ * to shift, ends a bake early, and waits for one that is shifting (or, with `replace`, has it compensate).
+ */
+export async function admit(context: EngineContext, deployment: string, replace: boolean): Promise<Lease> {
+  const row = await context.journal.move(deployment, 'waiting')
+  return context.journal.step(deployment, 'admit', () =>
+    context.mailbox.heed(deployment, async (signal) => {
+      const told = new Set<string>()
+      for (;;) {
+        const change = nextChange(context, row.environment, signal)
+        const others = await othersRunning(context, row)
+        const newer = others.find((other) => Number(other.number) > Number(row.number) && hasLease(other))
+        if (newer !== undefined && row.kind === 'deploy') {
+          throw new SluiceError('SUPERSEDED', `superseded by the newer deployment ${newer.id}`, {
+            hint: 'nothing to do: the newer deployment goes on',
+            details: { deployment: newer.id },
+          })
+        }
+        for (const other of others) await askToGiveWay(context, row, other, replace, told)
+        if (!others.some((other) => other.state === 'baking' || other.state === 'compensating')) {
+          const result = await acquireLease(context.database, row.environment, deployment)
+          if ('lease' in result) return result.lease
+        }
+        await change
+        signal.throwIfAborted()
+      }
+    }),
+  )
+}
+
+/** Takes the lease for a compensation: it goes before everything that has not begun to shift. */
+export async function takeLeaseBack(context: EngineContext, row: DeploymentRow): Promise<Lease> {
+  const told = new Set<string>()
+  const signal = AbortSignal.timeout(60_000)
+  for (;;) {
+    const change = nextChange(context, row.environment, signal)
+    const result = await acquireLease(context.database, row.environment, row.id)
+    if ('lease' in result) return result.lease
+    if (!told.has(result.holder)) {
+      told.add(result.holder)
+      await context.mailbox.send(result.holder, 'supersede', row.requested_by, { deployment: row.id })
+    }
+    await change
+    signal.throwIfAborted()
+  }
+}
+
+async function othersRunning(context: EngineContext, row: DeploymentRow): Promise<readonly DeploymentRow[]> {
+  const running = await listDeployments(context.database, { environment: row.environment, running: true, limit: 100 })
+  return running.filter((other) => other.id !== row.id)
+}
+
+function hasLease(row: DeploymentRow): boolean {
+  return row.state === 'launching' || row.state === 'shifting' || row.state === 'baking'
+}
+
+async function askToGiveWay(
+  context: EngineContext,
+  row: DeploymentRow,
+  other: DeploymentRow,
+  replace: boolean,
+  told: Set<string>,
+): Promise<void> {
+  const isOlder = Number(other.number) < Number(row.number)
+  const message = !isOlder
+    ? null
+    : other.state === 'baking'
+      ? 'end-bake'
+      : other.state === 'shifting'
+        ? replace
+          ? 'replace'
+          : null
+        : ['queued', 'preparing', 'waiting', 'launching'].includes(other.state)
+          ? 'supersede'
+          : null
+  if (message === null || told.has(`${other.id} ${message}`)) return
+  told.add(`${other.id} ${message}`)
+  await context.mailbox.send(other.id, message, row.requested_by, { deployment: row.id })
+}
+
+/** Resolves at the next event of the environment, and after a second at the latest. */
+function nextChange(context: EngineContext, environment: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      stop()
+      clearTimeout(timer)
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    const stop = context.events.listen((event) => {
+      if (event.environment === environment) finish()
+    })
+    const timer = setTimeout(finish, 1000)
+    signal.addEventListener('abort', finish)
+    if (signal.aborted) finish()
+  })
+}

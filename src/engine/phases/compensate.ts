@@ -1,0 +1,143 @@
+import type { Outcome } from '../../model/deployment.ts'
+import { isSluiceError, SluiceError } from '../../model/error.ts'
+import { rememberServing } from '../../store/environments.ts'
+import { currentFence, type Lease, releaseLease } from '../../store/leases.ts'
+import { setReleaseState } from '../../store/releases.ts'
+import { recordRollback } from '../../store/rollbacks.ts'
+import { fullCounts } from '../../strategy/counts.ts'
+import { messageOf } from '../../support/message-of.ts'
+import type { EngineContext } from '../context.ts'
+import { seenAnswering } from '../evidence.ts'
+import type { DeploymentRun } from '../run.ts'
+import { takeLeaseBack } from './admit.ts'
+import { launchDeadlineMs } from './launch.ts'
+import { shiftTo } from './shift.ts'
+
+/** Ends a deployment that was never admitted: nothing was touched, so there is nothing to take back. */
+export async function giveUp(context: EngineContext, deployment: string, error: unknown): Promise<void> {
+  const reason = toSluiceError(error)
+  const row = await context.journal.load(deployment)
+  if (row.finished_at !== null) return
+  await releaseLease(context.database, row.environment, deployment)
+  await context.journal.move(deployment, outcomeOf(reason, false), { reason: JSON.stringify(reason) })
+}
+
+/** Whether users may have been served by the new release: asked before anything is taken back. */
+export async function hadTraffic(context: EngineContext, deployment: string): Promise<boolean> {
+  const { state } = await context.journal.load(deployment)
+  return state === 'shifting' || state === 'baking' || state === 'settling'
+}
+
+/** Takes back what was done, newest first: traffic, then the new fleet. */
+export async function compensate(
+  context: EngineContext,
+  run: DeploymentRun,
+  error: unknown,
+  hadTraffic: boolean,
+): Promise<void> {
+  const before = await context.journal.load(run.deployment)
+  if (before.finished_at !== null) return
+  const startedMs = context.clock.monotonicMs()
+  await context.journal.move(run.deployment, 'compensating')
+  const reason = explained(toSluiceError(error), run, hadTraffic)
+  try {
+    const lease = await takeLeaseBack(context, before)
+    await context.journal.step(
+      run.deployment,
+      'take back',
+      () => takeBack(context, { ...run, lease }, hadTraffic),
+      (text) => text,
+    )
+    if (hadTraffic) {
+      await recordRollback(context.database, {
+        deployment: run.deployment,
+        environment: run.environment,
+        seconds: (context.clock.monotonicMs() - startedMs) / 1000,
+        way: 'warm',
+      })
+    }
+    await context.journal.step(
+      run.deployment,
+      'clean up',
+      () => removeNewFleet(context, { ...run, lease }),
+      (text) => text,
+    )
+    if (hadTraffic) await setReleaseState(context.database, run.release.id, 'on-hold', reason.message)
+    await releaseLease(context.database, run.environment, run.deployment)
+    await context.journal.move(run.deployment, outcomeOf(reason, hadTraffic), { reason: JSON.stringify(reason) })
+  } catch (failure) {
+    if (!hadTraffic || !isSluiceError(failure)) throw failure
+    const failed = new SluiceError('ROLLBACK_FAILED', `the rollback failed too: ${failure.message}`, {
+      hint: `look at \`sluice status ${run.environment}\` and run \`sluice rollback ${run.environment}\`; it began because ${reason.message}`,
+      cause: failure,
+      details: { because: reason.toJSON(), failure: failure.toJSON() },
+    })
+    await releaseLease(context.database, run.environment, run.deployment)
+    await context.journal.move(run.deployment, 'rollback-failed', { reason: JSON.stringify(failed) })
+  }
+}
+
+async function takeBack(
+  context: EngineContext,
+  run: DeploymentRun & { readonly lease: Lease },
+  hadTraffic: boolean,
+): Promise<string> {
+  const signal = AbortSignal.timeout(5 * 60_000)
+  const { base } = run
+  if (base === null) {
+    if (hadTraffic)
+      await shiftTo(context, run, { base: null, candidate: null, weight: 0, salt: run.deployment }, signal)
+    return 'nothing served before: no release serves now'
+  }
+  if (!hadTraffic) return `traffic stayed on ${base.id}`
+  await shiftTo(context, run, { base: base.id, candidate: null, weight: 0, salt: run.deployment }, signal)
+  await context.journal.weight(run.deployment, 0, 'taken back')
+  if (run.plan.some((step) => step.kind === 'shrink')) {
+    await context.target.scale(base, fullCounts(base.services), {
+      signal,
+      deadlineMs: launchDeadlineMs({ release: base }),
+      fence: run.lease.fence,
+    })
+  }
+  await rememberServing(context.database, run.environment, { release: base.id, warmRelease: null })
+  await setReleaseState(context.database, base.id, 'serving')
+  const seen = await seenAnswering(context, base, signal)
+  return `traffic is back on ${base.id}: ${seen}`
+}
+
+async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {
+  const drainMs = Math.max(0, ...run.release.services.map((service) => service.drainMs + service.stopGraceMs))
+  const { stopped } = await context.target.retire(run.environment, run.release.id, {
+    signal: AbortSignal.timeout(10 * 60_000),
+    deadlineMs: drainMs + 30_000,
+    fence: await currentFence(context.database, run.environment),
+  })
+  return `${stopped.length} instances of ${run.release.id} stopped`
+}
+
+export function outcomeOf(reason: SluiceError, hadTraffic: boolean): Outcome {
+  if (reason.code === 'CANCELLED') return 'cancelled'
+  if (reason.code === 'SUPERSEDED') return 'superseded'
+  return hadTraffic ? 'rolled-back' : 'failed'
+}
+
+export function toSluiceError(error: unknown): SluiceError {
+  if (isSluiceError(error)) return error
+  const message = messageOf(error)
+  return new SluiceError('UNEXPECTED', `the deployment met an error of ours: ${message}`, {
+    hint: 'this is a bug of Sluice; the control plane log has the details',
+    cause: error,
+  })
+}
+
+function explained(reason: SluiceError, run: DeploymentRun, hadTraffic: boolean): SluiceError {
+  if (run.base !== null) return reason
+  const note = hadTraffic
+    ? 'this was the first deployment here: there is nothing to go back to, so nothing serves now'
+    : 'this was the first deployment here: nothing served before, and nothing does now'
+  return new SluiceError(reason.code, reason.message, {
+    hint: reason.hint === undefined ? note : `${reason.hint}; ${note}`,
+    problems: reason.problems,
+    details: reason.details,
+  })
+}

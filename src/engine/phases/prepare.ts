@@ -1,0 +1,118 @@
+import { SluiceError } from '../../model/error.ts'
+import type { ReleaseRecord } from '../../model/release.ts'
+import { getEnvironment } from '../../store/environments.ts'
+import { findRelease, writeRelease } from '../../store/releases.ts'
+import { listNewestSecrets } from '../../store/secrets.ts'
+import type { EngineContext } from '../context.ts'
+import { describeDifferences } from '../differences.ts'
+import type { DeployRequest } from '../engine.ts'
+import { httpPortFor } from '../ports.ts'
+
+/** Builds the artifact, or finds the one that the same source and settings gave before. */
+export async function buildArtifact(context: EngineContext, deployment: string): Promise<string> {
+  const row = await context.journal.move(deployment, 'preparing')
+  const request = requestOf(row.request)
+  return context.journal
+    .step(
+      deployment,
+      'build',
+      async () => {
+        if (row.artifact !== null) return { id: row.artifact, reused: true, seconds: 0 }
+        const { artifact, reused, seconds } = await context.mailbox.heed(deployment, async (signal) => {
+          const lines = buildLines(context, deployment)
+          try {
+            return await context.builder.build({
+              projectDir: request.projectDir,
+              commit: request.source.commit,
+              dirty: request.source.dirty,
+              artifactDir: request.source.artifactDir,
+              ...request.config.build,
+              signal,
+              onLine: (line) => lines.add(line),
+            })
+          } finally {
+            await lines.flush()
+          }
+        })
+        await context.journal.set(deployment, { artifact: artifact.id })
+        return { id: artifact.id, reused, seconds }
+      },
+      ({ id, reused, seconds }) =>
+        reused ? `reused ${id.slice(0, 12)}` : `${id.slice(0, 12)} in ${seconds.toFixed(1)} s`,
+    )
+    .then(({ id }) => id)
+}
+
+/** Writes the release record: from here on nothing of it changes. */
+export async function recordRelease(context: EngineContext, deployment: string, artifact: string): Promise<string> {
+  const { database, journal } = context
+  const row = await journal.load(deployment)
+  const request = requestOf(row.request)
+  const environment = await getEnvironment(database, row.environment)
+  const { config, source } = request
+  const record: Omit<ReleaseRecord, 'id'> = {
+    environment: row.environment,
+    project: config.project,
+    artifact,
+    source: {
+      kind: source.artifactDir === null ? 'git' : 'directory',
+      commit: source.commit,
+      dirty: source.dirty,
+      branch: source.branch,
+      subject: source.subject,
+    },
+    services: config.services,
+    edge: { ...config.edge, httpPort: await httpPortFor(database, environment, config.edge) },
+    stickiness: config.stickiness,
+    secrets: await newestSecretVersions(context, row.environment),
+    database: config.database,
+    createdAt: context.clock.now().toISOString(),
+  }
+  const written = await writeRelease(database, deployment, record)
+  const previous = environment.release === null ? undefined : await findRelease(database, environment.release)
+  await journal.set(deployment, {
+    release: written.id,
+    previous_release: environment.release,
+    differences: JSON.stringify(await describeDifferences(context, previous?.record ?? null, written)),
+  })
+  return written.id
+}
+
+export function requestOf(stored: { readonly kind: string; readonly request?: DeployRequest }): DeployRequest {
+  if (stored.request === undefined) throw new SluiceError('UNEXPECTED', 'a rollback has no configuration to build')
+  return stored.request
+}
+
+async function newestSecretVersions(context: EngineContext, environment: string): Promise<Record<string, number>> {
+  const secrets = await listNewestSecrets(context.database, environment)
+  return Object.fromEntries(
+    secrets.filter((secret) => secret.ciphertext !== null).map((secret) => [secret.name, secret.version]),
+  )
+}
+
+/** Build output as events: a few lines at a time, so that a chatty build does not flood the stream. */
+function buildLines(context: EngineContext, deployment: string): { add(line: string): void; flush(): Promise<void> } {
+  let pending: string[] = []
+  let told: Promise<unknown> = Promise.resolve()
+  const flush = () => {
+    const lines = pending
+    pending = []
+    if (lines.length > 0) {
+      told = told
+        .then(() => context.journal.tell(deployment, 'deployment.log', { source: 'build', lines }))
+        .catch(() => {})
+    }
+    return told.then(() => {})
+  }
+  const timer = setInterval(() => void flush(), 200)
+  return {
+    add: (line) => {
+      pending.push(line)
+      if (pending.length >= 100) void flush()
+    },
+    flush: () => {
+      clearInterval(timer)
+      return flush()
+    },
+  }
+}

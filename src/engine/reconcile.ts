@@ -1,0 +1,58 @@
+import { isSluiceError } from '../model/error.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import { listDeployments } from '../store/deployments.ts'
+import { type EnvironmentRow, listEnvironments } from '../store/environments.ts'
+import { currentFence } from '../store/leases.ts'
+import { getRelease } from '../store/releases.ts'
+import { fullCounts } from '../strategy/counts.ts'
+import type { EngineContext } from './context.ts'
+
+const RECONCILE_MS = 5 * 60_000
+
+/**
+ * After a start, every fleet that should run does: adopted where it lives, launched again where it does not (a reboot,
+ * a crash while nobody watched). Traffic is set to the split that was last ordered.
+ */
+export async function reconcileAll(context: EngineContext): Promise<void> {
+  const environments = await listEnvironments(context.database)
+  await Promise.all(
+    environments.map(async (environment) => {
+      try {
+        await reconcile(context, environment)
+      } catch (error) {
+        const text = isSluiceError(error) ? `${error.code}: ${error.message}` : String(error)
+        context.log.error(`${environment.key} could not be brought back: ${text}`)
+        await context.events.append({
+          type: 'instance.state',
+          environment: environment.key,
+          deployment: null,
+          data: { state: 'not-restored', reason: text },
+        })
+      }
+    }),
+  )
+}
+
+async function reconcile(context: EngineContext, environment: EnvironmentRow): Promise<void> {
+  const signal = AbortSignal.timeout(RECONCILE_MS)
+  const fence = await currentFence(context.database, environment.key)
+  const options = { signal, deadlineMs: RECONCILE_MS, fence }
+  for (const record of await releasesThatShouldRun(context, environment)) {
+    await context.databases.urlFor(record, signal)
+    await context.target.scale(record, fullCounts(record.services), options)
+  }
+  const { split } = environment
+  if (split?.base == null) return
+  await context.target.shift(environment.key, split, options)
+  if (environment.hold !== 'off') {
+    await context.hold({ environment: environment.key, mode: environment.hold === 'wait' ? 'wait' : 'maintenance' })
+  }
+}
+
+/** What serves, what is warm, and what a running deployment may be shifting to (its own steps bring that up). */
+async function releasesThatShouldRun(context: EngineContext, environment: EnvironmentRow): Promise<ReleaseRecord[]> {
+  const running = await listDeployments(context.database, { environment: environment.key, running: true, limit: 50 })
+  const baking = running.filter((row) => row.state === 'baking' || row.state === 'shifting').map((row) => row.release)
+  const ids = new Set([environment.release, environment.warm_release, ...baking].filter((id) => id !== null))
+  return Promise.all([...ids].map(async (id) => (await getRelease(context.database, id)).record))
+}

@@ -1,0 +1,40 @@
+import { SluiceError } from '../model/error.ts'
+import { ensureEnvironment } from '../store/environments.ts'
+import { insertSecret, listNewestSecrets } from '../store/secrets.ts'
+import type { EngineContext } from './context.ts'
+import type { Secrets } from './engine.ts'
+import { secretContext } from './secret-values.ts'
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** Values are encrypted before they reach the database; old versions stay, so that a rollback restores them. */
+export function secretsOf(context: EngineContext): Secrets {
+  return {
+    set: async (environment, name, value) => {
+      if (!NAME.test(name)) {
+        throw new SluiceError('USAGE', `${name} is no name for an environment variable`, {
+          hint: 'letters, digits and underscores, not beginning with a digit',
+        })
+      }
+      const { key } = await ensureEnvironment(context.database, environment)
+      const sealed = context.secrets.seal(value, secretContext(key, name))
+      const stored = await insertSecret(context.database, key, name, sealed)
+      return { name, version: stored.version, updatedAt: stored.createdAt.toISOString() }
+    },
+    list: async (environment) => {
+      const { key } = await ensureEnvironment(context.database, environment)
+      const stored = await listNewestSecrets(context.database, key)
+      return stored
+        .filter((secret) => secret.ciphertext !== null)
+        .map(({ name, version, createdAt }) => ({ name, version, updatedAt: createdAt.toISOString() }))
+    },
+    remove: async (environment, name) => {
+      const { key } = await ensureEnvironment(context.database, environment)
+      const stored = await listNewestSecrets(context.database, key)
+      if (!stored.some((secret) => secret.name === name && secret.ciphertext !== null)) {
+        throw new SluiceError('NOT_FOUND', `there is no secret ${name} in ${key}`, { hint: 'see `sluice secret list`' })
+      }
+      await insertSecret(context.database, key, name, null)
+    },
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Durable workflows behind as little as the engine needs: a body whose finished steps are never run again, and whose
+ * step in flight runs again after a crash. Steps are therefore idempotent (DESIGN, law 2).
+ */
+export interface Workflows {
+  /** All bodies are registered before `launch`. */
+  register<Input>(name: string, body: (flow: Flow, input: Input) => Promise<void>): void
+  /** Resumes what was in flight and accepts new runs. */
+  launch(): Promise<void>
+  /** Starts a run; the same id is the same run, however often it is started. */
+  start(name: string, id: string, input: unknown): Promise<void>
+  /** Forgets finished runs older than this. */
+  prune(olderThanMs: number): Promise<void>
+  shutdown(): Promise<void>
+}
+
+export interface Flow {
+  /**
+   * Runs the body and remembers its outcome, value or `SluiceError`. Anything else that it throws is a bug or an outage
+   * of the database; an outage is waited for and the body run again.
+   */
+  step<Value>(name: string, body: () => Promise<Value>): Promise<Value>
+  /** True in runs that began after this change of the step sequence; old runs keep the old sequence. */
+  isPatched(name: string): Promise<boolean>
+}
