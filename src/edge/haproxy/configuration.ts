@@ -16,6 +16,7 @@ export interface ConfigurationInput {
   readonly pool: Pool
   readonly fileLimit: number
   readonly ipv6: boolean
+  readonly threads: number
   /** Where the agent takes the log, and what its lines begin with. */
   readonly ring: { readonly port: number; readonly mark: string }
   /** Changes with the content of the certificates of a port. */
@@ -61,12 +62,13 @@ interface Listener {
   readonly secure: boolean
   readonly limits: EdgeLimits
   readonly redirects: boolean
+  readonly assets: boolean
 }
 
 /** Environments that share a listener share its limits: the largest of each counts. */
 function listenersOf(tables: readonly RouteTable[]): Listener[] {
   const listeners = new Map<number, Listener>()
-  for (const { listeners: ports, limits } of tables) {
+  for (const { listeners: ports, limits, assets } of tables) {
     for (const [port, secure] of [
       [ports.http, false],
       [ports.https, true],
@@ -78,6 +80,7 @@ function listenersOf(tables: readonly RouteTable[]): Listener[] {
         secure,
         limits: known === undefined ? limits : largest(known.limits, limits),
         redirects: (known?.redirects ?? false) || ports.redirectToHttps,
+        assets: (known?.assets ?? false) || assets.length > 0,
       })
     }
   }
@@ -98,7 +101,7 @@ function internalPortsOf(tables: readonly RouteTable[]): Set<number> {
   return new Set(services.flatMap(({ internalPort }) => (internalPort === undefined ? [] : [internalPort])))
 }
 
-function globalSection({ fileLimit }: ConfigurationInput, listeners: readonly Listener[]): string {
+function globalSection({ fileLimit, threads }: ConfigurationInput, listeners: readonly Listener[]): string {
   const headerBytes = Math.max(0, ...listeners.map(({ limits }) => limits.headerBytes))
   // Twice the limit: a head above the limit must still fit, or it would be a 400 instead of a 431.
   const bufferBytes = Math.max(MIN_BUFFER_BYTES, 2 * headerBytes + REWRITE_BYTES)
@@ -113,6 +116,7 @@ function globalSection({ fileLimit }: ConfigurationInput, listeners: readonly Li
   lua-load actions.lua
   log ring@requests len 2048 format raw local0
   maxconn ${Math.min(wanted, possible)}
+  nbthread ${threads}
   hard-stop-after 24h
   tune.bufsize ${Math.ceil(bufferBytes / 4096) * 4096}
   tune.lua.session-timeout 4s`

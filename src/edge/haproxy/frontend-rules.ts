@@ -50,10 +50,12 @@ export interface FrontendRules {
   readonly limits: EdgeLimits
   /** Whether some environment of this listener redirects to https. */
   readonly redirects: boolean
+  /** Whether some environment of this listener retains assets. */
+  readonly assets: boolean
 }
 
 /** From a request to its environment, release, service and backend; everything that may change is read from maps. */
-export function publicRules({ port, secure, limits, redirects }: FrontendRules): string[] {
+export function publicRules({ port, secure, limits, redirects, assets }: FrontendRules): string[] {
   const cookie = (visitor: string) => visitorCookie(visitor, { secure })
   return [
     // Cheap sizes first; the exact length of the head costs a copy.
@@ -62,25 +64,25 @@ export function publicRules({ port, secure, limits, redirects }: FrontendRules):
       ? []
       : [`http-request set-var(txn.err) str(BODY_TOO_LARGE) if { req.body_size gt ${limits.bodyBytes} }`]),
     'http-request set-var(txn.err) str(BAD_REQUEST) if METH_CONNECT or !{ req.hdr(host) -m found } { req.ver 1.1 }',
-    'http-request allow if { var(txn.err) -m found }',
     'http-request set-var(txn.h) req.hdr(host),host_only,lower,rtrim(.)',
     'http-request set-var(txn.p) path,concat(/)',
     `http-request set-var(txn.e) str(${port}|),concat(,txn.h,|),concat(,txn.p),map_beg(maps/hosts.map)`,
     `http-request set-var(txn.e) str(${port}|*|),concat(,txn.p),map_beg(maps/hosts.map) if !{ var(txn.e) -m found }`,
     ...passOn('txn.e'),
-    'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.e) -m found }',
+    'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.e) -m found } !{ var(txn.err) -m found }',
     'http-request allow if { var(txn.err) -m found }',
     ...(redirects && !secure ? redirectRules : []),
     'http-request set-var(txn.s) var(txn.e),map_str(maps/split.map)',
     ...visitorRules,
     ...assignmentRules,
     ...pinRules,
-    'http-request allow if { var(txn.err) -m found }',
     'http-request set-var(txn.q) var(txn.e),concat(|,txn.r,|)',
     'http-request set-var(txn.rv) var(txn.q),concat(,txn.h,|),concat(,txn.p),map_beg(maps/routes.map)',
     'http-request set-var(txn.rv) var(txn.q),concat(*|),concat(,txn.p),map_beg(maps/routes.map) if !{ var(txn.rv) -m found }',
     'http-request set-var(txn.be) var(txn.rv),field(1,|) if { var(txn.rv) -m found }',
-    ...assetRules,
+    ...(assets ? assetRules : []),
+    'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found } !{ var(txn.err) -m found }',
+    'http-request allow if { var(txn.err) -m found }',
     'http-request lua.hold if { var(txn.s),bytes(1,1) -m str h } or !{ var(txn.be),nbsrv gt 0 }',
     'http-request allow if { var(txn.err) -m found } or { var(txn.be) -m str relay }',
     ...forwardRules(secure),
@@ -102,8 +104,8 @@ const redirectRules = [
 /** Who comes: the cookie of an earlier visit, or a new id for the load of a page. API clients never bring one back. */
 const visitorRules = [
   `http-request set-var(txn.v) req.cook(${VISITOR_COOKIE}) if { var(txn.s) -m beg s } { req.cook(${VISITOR_COOKIE}) -m reg ^[0-9a-f]{16}$ }`,
-  'http-request set-var(txn.new) uuid() if METH_GET { var(txn.s) -m beg s } !{ var(txn.v) -m found } { req.hdr(sec-fetch-mode) -m str navigate }',
-  'http-request set-var(txn.new) uuid() if METH_GET { var(txn.s) -m beg s } !{ var(txn.v) -m found } !{ req.hdr(sec-fetch-mode) -m found } { req.fhdr(accept) -m sub text/html }',
+  'http-request set-var(txn.new) uuid() if { req.hdr(sec-fetch-mode) -m str navigate } METH_GET { var(txn.s) -m beg s } !{ var(txn.v) -m found }',
+  'http-request set-var(txn.new) uuid() if { req.fhdr(accept) -m sub text/html } METH_GET { var(txn.s) -m beg s } !{ var(txn.v) -m found } !{ req.hdr(sec-fetch-mode) -m found }',
   'http-request set-var(txn.v2) var(txn.new),bytes(24,8) if { var(txn.new) -m found }',
   'http-request set-var(txn.v) var(txn.new),bytes(0,8),concat(,txn.v2) if { var(txn.new) -m found }',
 ]
@@ -134,8 +136,6 @@ const assetRules = [
   'http-request set-var(txn.a) var(txn.e),concat(|,txn.a),map_str(maps/assets.map) if { var(txn.a) -m found }',
   'http-request set-var(txn.rv) str(agent|asset) if { var(txn.a) -m str 1 }',
   'http-request set-var(txn.be) str(agent) if { var(txn.a) -m str 1 }',
-  'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found }',
-  'http-request allow if { var(txn.err) -m found }',
 ]
 
 function forwardRules(secure: boolean): string[] {
@@ -165,7 +165,7 @@ export function internalRules(port: number): string[] {
     ...passOn('txn.i'),
     'http-request set-var(txn.be) var(txn.i),field(1,|) if { var(txn.i) -m found }',
     'http-request set-var(txn.rv) var(txn.i) if { var(txn.be) -m str agent }',
-    'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found }',
+    'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found } !{ var(txn.err) -m found }',
     'http-request set-var(txn.err) str(NO_INSTANCE) if { var(txn.be) -m found } !{ var(txn.be),nbsrv gt 0 }',
     'http-request disable-l7-retry unless METH_GET',
     ...dispatch,

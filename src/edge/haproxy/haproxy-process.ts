@@ -86,7 +86,7 @@ export class HaproxyProcess {
     process.kill(master.pid, 'SIGUSR2')
     await this.#untilGeneration(generation, async () => {
       const text = await textFrom(log, logStart)
-      return /\[ALERT\]/.test(text) ? refused(text) : null
+      return alertsIn(text).length > 0 || /Loading failure/.test(text) ? refused(text) : null
     })
   }
 
@@ -163,11 +163,16 @@ async function textFrom(file: string, start: number): Promise<string> {
   return (await readFile(file).catch(() => Buffer.alloc(0))).subarray(start).toString()
 }
 
-function refused(text: string): SluiceError {
-  const alerts = text
+/** Alerts about the configuration; that a backend has lost its last server is news and no refusal. */
+function alertsIn(text: string): string[] {
+  return text
     .split('\n')
-    .filter((line) => /\[ALERT\]/.test(line))
+    .filter((line) => /\[ALERT\]/.test(line) && !/has no server available|is DOWN/.test(line))
     .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, ''))
+}
+
+function refused(text: string): SluiceError {
+  const alerts = alertsIn(text)
   const isPort = alerts.some((line) => /cannot bind|Address already in use/i.test(line))
   return new SluiceError(
     isPort ? 'PORT_TAKEN' : 'EDGE_REFUSED_TABLE',

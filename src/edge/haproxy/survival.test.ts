@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -208,5 +208,60 @@ describe.skipIf(!installed)('the HAProxy edge under changes and crashes (needs h
     const { samples } = await edge.samples({ environment: 'test.production' })
     expect(samples.reduce((sum, { bad }) => sum + bad, 0)).toBe(lost)
     expect(samples.reduce((sum, { requests }) => sum + requests, 0)).toBe(2 * lost)
+  })
+
+  test('agent and HAProxy killed together come back with tables, holds, fences and samples', async () => {
+    const { edge, directory } = await startEdge()
+    const port = await freePort()
+    const one = await app('a1', 'r1')
+    const environment = 'test.production'
+    await edge.apply(tableOf(port, [one], { fence: 3 }))
+    await edge.apply(tableOf(port, [one], { fence: 4 }))
+    await edge.hold({ environment, service: 'other', mode: 'maintenance' })
+    for (let request = 0; request < 5; request++) await ask({ port })
+    await until('the requests are on disk', async () =>
+      (await readFile(join(directory, 'samples.ndjson'), 'utf8').catch(() => '')).includes('"requests"'),
+    )
+    const before = await edge.samples({ environment })
+    const { master, workers } = await loadedIn(directory)
+    const agent = await livingEdge(directory)
+    for (const victim of [agent, master, ...workers]) process.kill(victim?.pid ?? 0, 'SIGKILL')
+    await until('nobody serves', () =>
+      ask({ port }).then(
+        () => false,
+        () => true,
+      ),
+    )
+    await truncate(join(directory, 'edge-state.json'), 40)
+    const again = await startHaproxyEdge({ directory })
+    await untilAnswered(port)
+    const [state] = (await again.inspect()).environments
+    // The damaged file was the one with the hold; the copy before it knows the table.
+    expect(state).toMatchObject({ environment, fence: 4 })
+    await expect(again.apply(tableOf(port, [one], { fence: 3 }))).rejects.toMatchObject({ code: 'FENCED' })
+    const { samples } = await again.samples({ environment })
+    expect(samples.reduce((sum, { requests }) => sum + requests, 0)).toBeGreaterThanOrEqual(5)
+    expect(Number(before.cursor)).toBeGreaterThan(0)
+  })
+
+  test('a killed agent keeps its holds, and an agent of another version takes HAProxy over', async () => {
+    const { edge, directory } = await startEdge()
+    const port = await freePort()
+    const one = await app('a1', 'r1')
+    const environment = 'test.production'
+    await edge.apply(tableOf(port, [one]))
+    await edge.hold({ environment, service: 'web', mode: 'maintenance' })
+    expect((await ask({ port })).headers['x-sluice-error']).toBe('MAINTENANCE')
+    const record = join(directory, 'edge.json')
+    const first = JSON.parse(await readFile(record, 'utf8')) as { pid: number }
+    await writeFile(record, JSON.stringify({ ...first, version: 'older' }))
+    const { master } = await loadedIn(directory)
+    const again = await startHaproxyEdge({ directory })
+    const state = await again.inspect()
+    expect(state.pid).not.toBe(first.pid)
+    expect(state.environments[0]?.hold).toEqual([{ service: 'web', mode: 'maintenance' }])
+    expect((await loadedIn(directory)).master).toEqual(master)
+    await again.hold({ environment, mode: 'off' })
+    expect((await ask({ port })).status).toBe(200)
   })
 })
