@@ -1,7 +1,9 @@
+import type { Sample } from '../model/sample.ts'
+import { answersOf } from './answers.ts'
 import { addConversions, closeBusinessBlock } from './business-test.ts'
 import { addFastBlock, chooseBets, restartWhenDue } from './fast-test.ts'
-import type { FleetInput, JudgeInput } from './judge.ts'
-import { addLatency, closeLatencyBlocks, toleratedShift } from './latency-test.ts'
+import type { JudgeInput } from './judge.ts'
+import { addLatency, addPending, closeLatencyBlocks, toleratedShift } from './latency-test.ts'
 import { addLevelBlock } from './level-test.ts'
 import { exceeds } from './old-rate.ts'
 import { thresholdsOf } from './policy.ts'
@@ -25,8 +27,23 @@ interface Group {
   readonly mask: number
   requestsOld: number
   requestsNew: number
+  answeredNew: number
   badOld: number
   badNew: number
+}
+
+/** One increment, and what the judge knows about it. */
+interface Increment {
+  readonly sample: Sample
+  readonly release: 'old' | 'new'
+  readonly second: number
+  readonly weight: number
+  /** Failures that speak about the release: one per visitor, none of an ejected instance. */
+  readonly bad: number
+  /** Requests that came to an end. */
+  readonly ended: number
+  /** Requests that count in favour: a request that hangs is not a clean one. */
+  readonly answered: number
 }
 
 /** Books everything that became known and brings each test up to date. */
@@ -35,69 +52,102 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
   restartWhenDue(state.fast, now)
   const groups: Group[] = []
   const gamble = bettingRules(state)
-  const late = { cells: false }
   const shift = latencyShift(state, input)
-  takeFleet('old', input.old)
-  takeFleet('new', input.new)
-  for (const group of groups) bookGroup(state, input, group, now)
-  takeOther(state, input, now)
-  closeAll(state, input, now, late.cells)
-
-  function takeFleet(release: 'old' | 'new', fleet: FleetInput): void {
-    for (const sample of fleet.samples) {
-      const second = Math.floor(sample.from)
-      const known = slotOf(state.seconds, second)
-      const weight = sample.weight ?? (known >= 0 ? (state.seconds.weight[known] ?? 0) : input.weight)
+  let reopened = false
+  for (const release of ['old', 'new'] as const) {
+    for (const sample of input[release].samples) {
       // What arrived before the judgement belongs to the history, or to an earlier deployment.
-      if (second < (state.startedAt ?? now)) continue
-      const group = groupOf(groups, second, weight, () => gamble(second, weight))
-      const seen = sample.distinctBad ?? sample.bad
-      const totals = state.totals[release]
-      totals.requests += sample.requests
-      if (sample.requests > 0 && sample.instance !== undefined) state.served[sample.instance] = 1
-      totals.bad += sample.bad
-      totals.distinct += seen
-      // Its failures are its own; its requests still are the release's.
-      const bad = release === 'new' && isEjected(state.suspects, sample.instance, second) ? 0 : seen
-      if (release === 'new') {
-        group.requestsNew += sample.requests
-        group.badNew += bad
-      } else {
-        group.requestsOld += sample.requests
-        group.badOld += bad
-      }
-      if (bad > 0) {
-        const instance = sample.instance ?? '*'
-        if (release === 'new' && second >= state.exposure.from) {
-          addSuspect(state.suspects, instance, bad)
-        }
-        if (weight > 0 && addBad(state.robust, second, release, instance, bad)) late.cells = true
-      }
-      const { doubt } = state
-      if (doubt?.robust != null && weight > 0 && second >= doubt.robust.from) {
-        const counts = doubt.route === undefined ? { requests: sample.requests, bad } : sample.routes?.[doubt.route]
-        if (counts !== undefined) {
-          if (counts.bad > 0 && addBad(doubt.robust, second, release, sample.instance ?? '*', counts.bad)) {
-            late.cells = true
-          }
-          bookRequests(doubt.robust, second, release, counts.requests)
-          if (release === 'new') {
-            doubt.requests += counts.requests
-            doubt.bad += counts.bad
-          }
-        }
-      }
-      if (sample.latency !== undefined && state.learned.latency !== null) {
-        if (state.latency !== null) {
-          addLatency(state.latency, second, release, sample.latency, state.learned.latency, shift)
-        }
-        if (doubt?.latency != null) {
-          addLatency(doubt.latency, second, release, sample.latency, state.learned.latency, shift)
-        }
-      }
+      if (Math.floor(sample.from) < (state.startedAt ?? now)) continue
+      const increment = incrementOf(state, input, sample, release)
+      const { second, weight } = increment
+      group(
+        increment,
+        groupOf(groups, second, weight, () => gamble(second, weight)),
+      )
+      bookTotals(state, increment)
+      if (bookFailures(state, increment)) reopened = true
+      if (bookSecondLook(state, increment)) reopened = true
+      bookLatency(state, increment, shift)
       if (sample.routes !== undefined) addRoutes(state.routes, release, sample.routes, weight)
     }
   }
+  for (const one of groups) bookGroup(state, input, one, now)
+  takeOther(state, input, now)
+  closeAll(state, input, now, reopened)
+}
+
+function incrementOf(state: JudgeState, input: JudgeInput, sample: Sample, release: 'old' | 'new'): Increment {
+  const second = Math.floor(sample.from)
+  const known = slotOf(state.seconds, second)
+  const weight = sample.weight ?? (known >= 0 ? (state.seconds.weight[known] ?? 0) : input.weight)
+  const isExcused = release === 'new' && isEjected(state.suspects, sample.instance, second)
+  const ended = answersOf(sample)
+  if (ended > 0) state.answersKnown = true
+  return {
+    sample,
+    release,
+    second,
+    weight,
+    bad: isExcused ? 0 : (sample.distinctBad ?? sample.bad),
+    ended,
+    answered: state.answersKnown ? ended : sample.requests,
+  }
+}
+
+function group({ sample, release, bad, answered }: Increment, into: Group): void {
+  if (release === 'new') {
+    into.requestsNew += sample.requests
+    into.answeredNew += answered
+    into.badNew += bad
+  } else {
+    into.requestsOld += sample.requests
+    into.badOld += bad
+  }
+}
+
+function bookTotals(state: JudgeState, { sample, release }: Increment): void {
+  const totals = state.totals[release]
+  totals.requests += sample.requests
+  totals.bad += sample.bad
+  totals.distinct += sample.distinctBad ?? sample.bad
+  if (sample.requests > 0 && sample.instance !== undefined) state.served[sample.instance] = 1
+}
+
+/** True when a cell that was closed has changed. */
+function bookFailures(state: JudgeState, { sample, release, second, weight, bad }: Increment): boolean {
+  if (bad === 0) return false
+  const instance = sample.instance ?? '*'
+  if (release === 'new' && second >= state.exposure.from) addSuspect(state.suspects, instance, bad)
+  return weight > 0 && addBad(state.robust, second, release, instance, bad)
+}
+
+/** What the second look counts: arrivals since it began, of its route if it has one. True when a closed cell has changed. */
+function bookSecondLook(state: JudgeState, { sample, release, second, weight, bad, answered }: Increment): boolean {
+  const { doubt } = state
+  if (doubt?.robust == null || weight <= 0 || second < doubt.robust.from) return false
+  const ofRoute = doubt.route === undefined ? undefined : sample.routes?.[doubt.route]
+  if (doubt.route !== undefined && ofRoute === undefined) return false
+  const failed = ofRoute?.bad ?? bad
+  const requests = ofRoute?.requests ?? sample.requests
+  const reopened = failed > 0 && addBad(doubt.robust, second, release, sample.instance ?? '*', failed)
+  bookRequests(doubt.robust, second, release, requests)
+  if (release === 'new') {
+    doubt.requests += ofRoute?.requests ?? answered
+    doubt.bad += failed
+  }
+  return reopened
+}
+
+function bookLatency(state: JudgeState, { sample, release, second, ended }: Increment, shift: number): void {
+  const baseline = state.learned.latency
+  if (baseline === null || state.latency === null) return
+  const { latency } = sample
+  if (latency !== undefined) {
+    addLatency(state.latency, second, release, latency, baseline, shift)
+    const again = state.doubt?.latency
+    if (again != null) addLatency(again, second, release, latency, baseline, shift)
+  }
+  if (state.answersKnown) addPending(state.latency, second, release, sample.requests - ended, shift)
 }
 
 /** Which kind of bet for a second and weight; known seconds keep what was chosen for them. */
@@ -119,7 +169,7 @@ function groupOf(groups: Group[], second: number, weight: number, mask: () => nu
     const group = groups[i]
     if (group !== undefined && group.second === second && group.weight === weight) return group
   }
-  const group = { second, weight, mask: mask(), requestsOld: 0, requestsNew: 0, badOld: 0, badNew: 0 }
+  const group = { second, weight, mask: mask(), requestsOld: 0, requestsNew: 0, answeredNew: 0, badOld: 0, badNew: 0 }
   groups.push(group)
   return group
 }
@@ -162,7 +212,7 @@ function bookGroup(state: JudgeState, input: JudgeInput, group: Group, now: numb
     bookRequests(state.robust, group.second, 'new', requestsNew)
   }
   if (group.second >= state.exposure.from) {
-    state.exposure.requests += requestsNew
+    state.exposure.requests += group.answeredNew
     state.exposure.bad += badNew
   }
   const oldIsAbove = exceeds(state.oldRecent.bad, state.oldRecent.requests, policy.absoluteLimit)

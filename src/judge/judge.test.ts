@@ -302,6 +302,31 @@ describe('other signals', () => {
     expect(runRollout(policy, 302, { requestsPerSecond: 200, decorate: slower(3) }).last.action).toBe('promote')
   })
 
+  test('a release that hangs gets no more traffic, and is rolled back before its time-outs come', () => {
+    const answering = (sample: ReturnType<typeof sampleOf>) =>
+      sample.release === 'new' ? sample : { ...slower(1)(sample), statusClasses: { '2xx': sample.requests } }
+    const { decisions, last, state } = runRollout(policyFrom(), 120, { decorate: answering })
+    expect(last).toMatchObject({ action: 'roll-back', reasons: [{ test: 'latency' }] })
+    expect(Math.max(...decisions.map(({ weight }) => weight))).toBeCloseTo(decisions[0]?.weight ?? 0, 6)
+    expect(state.totals.new.requests).toBeLessThan(200)
+  })
+
+  test('answers that come a few seconds late are not taken for hanging', () => {
+    const waiting: ReturnType<typeof sampleOf>[] = []
+    const answering = (sample: ReturnType<typeof sampleOf>, second: number) => {
+      if (second < 0) return { ...slower(1)(sample), statusClasses: { '2xx': sample.requests } }
+      waiting.push({ ...slower(1)(sample), requests: 0, bad: 0, statusClasses: { '2xx': sample.requests } })
+      return sample
+    }
+    const late = (release: string, second: number) =>
+      waiting.filter((sample) => sample.release === release && sample.from === BEGIN + second - 2)
+    const { last } = runRollout(policyFrom(), 302, {
+      decorate: answering,
+      late: (release, second) => late(release, second),
+    })
+    expect(last.action).toBe('promote')
+  })
+
   test('lost conversions roll back, kept ones do not', () => {
     const selling = (newShare: number) => (second: number, weight: number) => ({
       conversions: [

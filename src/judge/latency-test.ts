@@ -1,4 +1,4 @@
-import type { LatencyHistogram } from '../model/sample.ts'
+import { type LatencyHistogram, latencyUpperBoundMs } from '../model/sample.ts'
 import type { LatencyBaseline } from './latency-baseline.ts'
 import { logSumExp } from './numbers.ts'
 
@@ -27,7 +27,12 @@ interface LatencyBlock {
   new: number
   readonly slowOld: number[]
   readonly slowNew: number[]
+  /** Assigned, and not answered yet. */
+  pendingOld: number
+  pendingNew: number
   given: number[] | null
+  /** So long ago that whatever is pending is slow by any threshold. */
+  waited: boolean
 }
 
 const thresholdPrior = [0.1, 0.3, 0.1, 0.2, 0.3] as const
@@ -91,11 +96,34 @@ export function addLatency(
     if (bucket > at4) slow[4] = (slow[4] ?? 0) + count
   }
   block[release] += total
-  if (block.given !== null) {
-    // Late completions change a block that was taken in already: give its evidence back, it is taken in anew.
-    for (let j = 0; j < SIZE; j++) test.sums[j] = (test.sums[j] ?? 0) - (block.given[j] ?? 0)
-    block.given = null
-  }
+  reopen(test, block)
+}
+
+/**
+ * Requests assigned less requests answered: who hangs has no latency yet, but is slow as soon as the largest threshold has
+ * passed. Without this a release that answers nothing would look clean until its time-outs.
+ */
+export function addPending(
+  test: LatencyTest,
+  second: number,
+  release: 'old' | 'new',
+  difference: number,
+  shift: number,
+): void {
+  const index = Math.floor((second - test.from) / BLOCK_SECONDS)
+  if (index < 0 || difference === 0) return
+  const block = blockAt(test, index, shift)
+  if (block === undefined) return
+  if (release === 'new') block.pendingNew += difference
+  else block.pendingOld += difference
+  if (block.waited) reopen(test, block)
+}
+
+/** A block that was taken in has changed: its evidence is given back, and taken in anew. */
+function reopen(test: LatencyTest, block: LatencyBlock): void {
+  if (block.given === null) return
+  for (let j = 0; j < SIZE; j++) test.sums[j] = (test.sums[j] ?? 0) - (block.given[j] ?? 0)
+  block.given = null
 }
 
 function blockAt(test: LatencyTest, index: number, shift: number): LatencyBlock | undefined {
@@ -103,7 +131,18 @@ function blockAt(test: LatencyTest, index: number, shift: number): LatencyBlock 
   const last = test.blocks.at(-1)
   if (last !== undefined && index < last.index) return undefined
   const zeros = () => thresholdPrior.map(() => 0)
-  const block: LatencyBlock = { index, shift, old: 0, new: 0, slowOld: zeros(), slowNew: zeros(), given: null }
+  const block: LatencyBlock = {
+    index,
+    shift,
+    old: 0,
+    new: 0,
+    slowOld: zeros(),
+    slowNew: zeros(),
+    pendingOld: 0,
+    pendingNew: 0,
+    given: null,
+    waited: false,
+  }
   test.blocks.push(block)
   if (test.blocks.length > BLOCKS_KEPT) test.blocks.shift()
   return block
@@ -112,10 +151,23 @@ function blockAt(test: LatencyTest, index: number, shift: number): LatencyBlock 
 /** Takes in the blocks that have ended. */
 export function closeLatencyBlocks(test: LatencyTest, second: number, baseline: LatencyBaseline): void {
   for (const block of test.blocks) {
-    if (block.given !== null || test.from + (block.index + 1) * BLOCK_SECONDS > second + 1) continue
+    const end = test.from + (block.index + 1) * BLOCK_SECONDS
+    if (end > second + 1) continue
+    if (!block.waited && second + 1 >= end + patienceSeconds(baseline, block.shift)) {
+      block.waited = true
+      if (block.pendingOld > 0 || block.pendingNew > 0) reopen(test, block)
+    }
+    if (block.given !== null) continue
+    const pendingNew = block.waited ? Math.max(0, block.pendingNew) : 0
+    const pendingOld = block.waited ? Math.max(0, block.pendingOld) : 0
     const given: number[] = []
     for (let j = 0; j < thresholdPrior.length; j++) {
-      const counts = { slowNew: block.slowNew[j] ?? 0, new: block.new, slowOld: block.slowOld[j] ?? 0, old: block.old }
+      const counts = {
+        slowNew: (block.slowNew[j] ?? 0) + pendingNew,
+        new: block.new + pendingNew,
+        slowOld: (block.slowOld[j] ?? 0) + pendingOld,
+        old: block.old + pendingOld,
+      }
       for (const odds of oddsRatios) {
         given.push(Math.min(twoSampleBet(counts, baseline.shares[j] ?? 0.5, odds), test.cap))
       }
@@ -123,6 +175,11 @@ export function closeLatencyBlocks(test: LatencyTest, second: number, baseline: 
     for (let j = 0; j < SIZE; j++) test.sums[j] = (test.sums[j] ?? 0) + (given[j] ?? 0)
     block.given = given
   }
+}
+
+/** After this a pending request is slower than the largest threshold; a second more for news under way. */
+function patienceSeconds(baseline: LatencyBaseline, shift: number): number {
+  return Math.ceil(latencyUpperBoundMs((baseline.buckets.at(-1) ?? 0) + shift) / 1000) + 1
 }
 
 /** ln of one bet that the odds of being slow are `odds` times those of the old release. */

@@ -1,3 +1,4 @@
+import { answersOf } from './answers.ts'
 import { startBusinessTest } from './business-test.ts'
 import { dispersion } from './dispersion.ts'
 import { levelBets, startFastTest } from './fast-test.ts'
@@ -42,6 +43,7 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
     ...startTests(policy, 0, 1, CELL_SECONDS),
     exposure: { from: 0, requests: 0, bad: 0 },
     totals: { old: { requests: 0, bad: 0, distinct: 0 }, new: { requests: 0, bad: 0, distinct: 0 } },
+    answersKnown: history.samples.some((sample) => answersOf(sample) > 0),
     served: Object.fromEntries(history.instances.map((id) => [id, 1])),
     suspects: startSuspects(0),
     doubt: null,

@@ -49,6 +49,8 @@ export interface JudgeState {
   ratio: RatioSequence
   exposure: Exposure
   totals: { old: Totals; new: Totals }
+  /** True once samples tell answers apart from assignments (`statusClasses`). */
+  answersKnown: boolean
   /** Instances that got requests: workers and idle copies say nothing about failures. */
   readonly served: Record<string, 1>
   /** Recent failures per instance of the new release. */

@@ -37,6 +37,8 @@ export interface TrafficOptions {
   readonly decorate?: (sample: Sample, second: number) => Sample
   /** Adds to the input of a second. */
   readonly more?: (second: number, weight: number) => Partial<JudgeInput>
+  /** Increments of earlier seconds that become known in this one. */
+  readonly late?: (release: string, second: number) => readonly Sample[]
   /** Live instances of both fleets that get no requests. */
   readonly workers?: readonly string[]
   readonly capabilities?: Partial<JudgeCapabilities>
@@ -113,13 +115,16 @@ export function runRollout(
     }
     const inputOf = (release: 'old' | 'new', ids: readonly string[]): FleetInput => ({
       instances: [...ids, ...(options.workers ?? []).map((id) => `${release}-${id}`)],
-      samples: ids.flatMap((id) => {
-        const count = counts.get(id)
-        if (count === undefined) return []
-        const sample = sampleOf(BEGIN + s, release, id, weight, count.requests, count.bad)
-        if (release === 'new') failedNew += count.bad
-        return [options.decorate?.(sample, s) ?? sample]
-      }),
+      samples: [
+        ...(options.late?.(release, s) ?? []),
+        ...ids.flatMap((id) => {
+          const count = counts.get(id)
+          if (count === undefined) return []
+          const sample = sampleOf(BEGIN + s, release, id, weight, count.requests, count.bad)
+          if (release === 'new') failedNew += count.bad
+          return [options.decorate?.(sample, s) ?? sample]
+        }),
+      ],
     })
     const answer = step(through(state), {
       second: BEGIN + s,
