@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../model/error.ts'
 import type {
@@ -34,6 +35,7 @@ import {
 import { edgeStateOf, inFlightOn } from './edge-state-view.ts'
 import { layoutBelow } from './layout.ts'
 import { readLoaded } from './loaded.ts'
+import { rotateLog } from './log-rotation.ts'
 import type { Pool } from './pool.ts'
 import { assertPortFree } from './ports.ts'
 import { listenToRing, type RingLog } from './ring-log.ts'
@@ -55,6 +57,8 @@ const SECOND_MS = 1000
 /** By then every line from before a reading has come through the ring. */
 const SETTLE_MS = 250
 const SUPERVISE_MS = 250
+const START_AGAIN_MS = 2000
+const ROTATE_MS = 30_000
 const CERTIFICATES_MS = 1000
 const ARCHIVE_MS = 3000
 const DRAIN_POLL_MS = 20
@@ -76,6 +80,7 @@ export class HaproxyAgent implements Edge {
   #pool: Pool
   #assetPaths: AssetPaths = new Map()
   #isUnsaved = false
+  #nextStartAtMs = 0
   #certificateStamp = ''
   #stopping = false
 
@@ -281,6 +286,7 @@ export class HaproxyAgent implements Edge {
     }
     every(SUPERVISE_MS, () => this.#supervise())
     every(SECOND_MS, () => this.#tick())
+    every(ROTATE_MS, () => this.#rotateLogs())
     every(CERTIFICATES_MS, () => this.#renewCertificates())
     every(ARCHIVE_MS, async () => {
       await this.#archive.write()
@@ -289,10 +295,12 @@ export class HaproxyAgent implements Edge {
   }
 
   async #supervise(): Promise<void> {
-    if (this.#plane.isRunning) return
+    if (this.#plane.isRunning || Date.now() < this.#nextStartAtMs) return
     await this.#inOrder(async () => {
       if (this.#plane.isRunning || this.#stopping) return
       this.#options.log('HAProxy is gone: starting it again with all routes')
+      // At once the first time; one that cannot start is not tried four times a second.
+      this.#nextStartAtMs = Date.now() + START_AGAIN_MS
       await this.#enforce(this.#desire)
     })
   }
@@ -309,6 +317,11 @@ export class HaproxyAgent implements Edge {
     this.#traffic.read(workerReading(reading), (environment) => weightIn(this.#desire, environment))
     await sleep(SETTLE_MS)
     this.#traffic.settle()
+  }
+
+  async #rotateLogs(): Promise<void> {
+    await rotateLog(layoutBelow(this.#options.directory).log)
+    await rotateLog(join(this.#options.directory, 'edge.log'))
   }
 
   async #renewCertificates(): Promise<void> {
