@@ -3,8 +3,8 @@ import type { Edge } from '../src/edge/edge.ts'
 import { findHaproxy } from '../src/edge/haproxy/find-haproxy.ts'
 import { startHaproxyEdge } from '../src/edge/haproxy/start.ts'
 import { startNodeEdge } from '../src/edge/node/start.ts'
-import { temporaryFolder } from '../src/targets/local/fixture.ts'
-import { localWorld } from '../src/targets/local/local-world.ts'
+import { temporaryFolder } from '../src/targets/local/testing/fixture.ts'
+import { localWorld } from '../src/targets/local/testing/local-world.ts'
 import { testTarget } from '../src/targets/target.contract.ts'
 
 /** The local target keeps its contract whichever edge is in front of it. */

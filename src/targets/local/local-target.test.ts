@@ -8,10 +8,10 @@ import type { EdgeInstance, RouteTable } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Instance } from '../../model/instance.ts'
 import { only, options } from '../target.contract.ts'
-import { appFolder, eventually, isListening, isProcessAlive } from './fixture.ts'
-import { environment, type LocalWorld, localWorld } from './local-world.ts'
-import { PlainEdge } from './plain-edge.ts'
 import { freePorts } from './ports.ts'
+import { appFolder, eventually, isListening, isProcessAlive } from './testing/fixture.ts'
+import { environment, type LocalWorld, localWorld } from './testing/local-world.ts'
+import { PlainEdge } from './testing/plain-edge.ts'
 
 let world: LocalWorld
 const changes: (Instance & { readonly detail: string })[] = []
@@ -32,7 +32,7 @@ async function healthy(release: string): Promise<number> {
 
 /** Has another process start two instances and kills it; answers what it started. */
 async function killedControlPlane(...more: string[]): Promise<readonly { id: string; pid: number }[]> {
-  const program = join(import.meta.dirname, 'control-plane.fixture.ts')
+  const program = join(import.meta.dirname, 'testing/control-plane.ts')
   const child = spawn(process.execPath, [program, world.folder, ...more], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH },

@@ -1,10 +1,10 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { temporaryFolder } from './fixture.ts'
 import { LogFollower } from './log-follower.ts'
 import { rotateLog } from './log-rotation.ts'
 import { MAX_LINE_CHARS, tailOf } from './log-tail.ts'
+import { temporaryFolder } from './testing/fixture.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let log: string

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { processRuntime } from './process-runtime.ts'
+import type { Runtime } from './runtime.ts'
 import {
   appCommand,
   appFolder,
@@ -11,9 +13,7 @@ import {
   runSpec,
   stopAll,
   temporaryFolder,
-} from './fixture.ts'
-import { processRuntime } from './process-runtime.ts'
-import type { Runtime } from './runtime.ts'
+} from './testing/fixture.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let runtime: Runtime

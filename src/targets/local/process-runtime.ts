@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { SluiceError } from '../../model/error.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { type Clock, sleep, systemClock } from '../../support/clock.ts'
@@ -26,6 +25,7 @@ import {
   writeRecord,
 } from './run-directory.ts'
 import type { RunSpec, RunState, Runtime, RuntimeCapabilities } from './runtime.ts'
+import { shim } from './shim.ts'
 
 export interface ProcessRuntimeOptions {
   /** `home.instances`. */
@@ -88,13 +88,13 @@ class ProcessRuntime implements Runtime {
     }
     if (this.#options.user !== undefined) assertEnterable(spec.cwd, this.#options.user)
     try {
-      const shim = await this.#installedShim()
+      const shimFile = await this.#installedShim()
       await clearRun(directory)
       await this.#openToUser(directory)
       const { env: _secret, ...record } = spec
       const startedAt = this.#clock.now().toISOString()
       await writeRecord(directory, { ...record, startedAt, starts: (earlier?.restarts ?? -1) + 2 })
-      const child = await this.#spawn(spec, directory, shim)
+      const child = await this.#spawn(spec, directory, shimFile)
       child.once('exit', () => this.#announceExit(spec.id))
       child.unref()
       const identity = child.pid === undefined ? null : identityOf(child.pid)
@@ -105,10 +105,10 @@ class ProcessRuntime implements Runtime {
     return observeRun(directory) ?? fail(`the record of ${spec.id} vanished during its start`)
   }
 
-  async #spawn(spec: RunSpec, directory: RunDirectory, shim: string): Promise<ChildProcess> {
+  async #spawn(spec: RunSpec, directory: RunDirectory, shimFile: string): Promise<ChildProcess> {
     const { file, args, user } = launchCommand({
       id: spec.id,
-      shim,
+      shim: shimFile,
       run: directory.run,
       command: spec.command,
       limits: spec.limits,
@@ -211,11 +211,10 @@ class ProcessRuntime implements Runtime {
   }
 
   async #installShim(): Promise<string> {
-    const text = readFileSync(fileURLToPath(new URL('./shim.sh', import.meta.url)))
     const folder = join(this.#options.directory, '.shim')
-    const file = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 12)}.sh`)
+    const file = join(folder, `${createHash('sha256').update(shim).digest('hex').slice(0, 12)}.sh`)
     await mkdir(folder, { recursive: true, mode: 0o755 })
-    if (!existsSync(file)) await writeFileAtomic(file, text, { mode: 0o755 })
+    if (!existsSync(file)) await writeFileAtomic(file, shim, { mode: 0o755 })
     return file
   }
 

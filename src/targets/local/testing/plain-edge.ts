@@ -1,8 +1,8 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { Edge, EdgeInstance, EdgeState, RoutedInstance, RouteTable } from '../../edge/edge.ts'
-import { SluiceError } from '../../model/error.ts'
-import { sleep } from '../../support/clock.ts'
-import { probe } from './probe.ts'
+import type { Edge, EdgeInstance, EdgeState, RoutedInstance, RouteTable } from '../../../edge/edge.ts'
+import { SluiceError } from '../../../model/error.ts'
+import { sleep } from '../../../support/clock.ts'
+import { probe } from '../probe.ts'
 
 interface Watched extends RoutedInstance {
   readonly release: string

@@ -1,4 +1,5 @@
-#!/bin/sh
+/** The POSIX script that every instance runs under; it is put below `home.instances` and run from there. */
+export const shim: string = `#!/bin/sh
 # Runs a program so that it outlives the control plane: leaves its own pid, the program's pid and later the exit code
 # in the folder $1. The whole script is one function followed by exit: the shell has read all of it before it starts.
 main() {
@@ -17,3 +18,4 @@ main() {
   echo $rc > "$d/exit.tmp" && mv "$d/exit.tmp" "$d/exit"
 }
 main "$@"; exit
+`

@@ -3,11 +3,11 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep } from '../../support/clock.ts'
-import type { RunSpec, Runtime } from './runtime.ts'
+import { sleep } from '../../../support/clock.ts'
+import type { RunSpec, Runtime } from '../runtime.ts'
 
 /** Helpers of this folder's tests: real folders, real processes, waiting for conditions. */
-export const appFolder = fileURLToPath(new URL('../../../e2e/apps', import.meta.url))
+export const appFolder = fileURLToPath(new URL('../../../../e2e/apps', import.meta.url))
 
 /** The command line of the test application with its switches, such as `--crash-after-ms=300`. */
 export function appCommand(...switches: readonly string[]): string {

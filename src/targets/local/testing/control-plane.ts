@@ -2,14 +2,14 @@
  * A control plane that starts a fleet of two, says which, and then waits to be killed.
  * Arguments: the home folder, and how long the instances boot; with that it says so while they do.
  */
-import { homeAt } from '../../support/home.ts'
+import { homeAt } from '../../../support/home.ts'
+import { localTarget } from '../local-target.ts'
+import { freePorts } from '../ports.ts'
+import { processRuntime } from '../process-runtime.ts'
+import type { RunState } from '../runtime.ts'
 import { appFolder, eventually } from './fixture.ts'
-import { localTarget } from './local-target.ts'
 import { releaseRecord } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'
-import { freePorts } from './ports.ts'
-import { processRuntime } from './process-runtime.ts'
-import type { RunState } from './runtime.ts'
 
 const home = homeAt(process.argv[2] ?? '')
 const bootMs = process.argv[3]
