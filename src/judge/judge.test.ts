@@ -383,6 +383,20 @@ describe('other signals', () => {
     expect(dead.state.totals.new.requests).toBe(0)
   })
 
+  test('a route that fails its probes now and then adds up, a single failed probe is forgiven', () => {
+    const sometimes = (fails: (round: number) => boolean) => (second: number) => ({
+      probes:
+        second % 10 === 0
+          ? ['/a', '/b'].map((route) => ({ release: 'new' as const, route, ok: route === '/a' || !fails(second / 10) }))
+          : [],
+    })
+    const policy = policyFrom({ onInconclusive: 'roll-back' })
+    const often = runRollout(policy, 900, { more: sometimes((round) => round % 4 === 3) })
+    expect(often.last).toMatchObject({ action: 'roll-back' })
+    const once = runRollout(policy, 900, { more: sometimes((round) => round === 5) })
+    expect(once.last.action).toBe('promote')
+  })
+
   test('traffic that is not split as stated holds the rollout and asks', () => {
     const history = makeHistory()
     let state = start(policyFrom(), history)

@@ -46,6 +46,11 @@ export function addProbe(watch: ProbeWatch, probe: ProbeResult, cap: number): vo
   }
 }
 
+/** Spent evidence: only the capped process remembers, so a route that fails now and then adds up. */
+export function restartProbeAlarm(watch: ProbeWatch): void {
+  for (const logs of Object.values(watch.routes)) logs.fill(0, 0, COUNT)
+}
+
 /** ln E of the uncapped (alarm) and the capped (decision) process. */
 export function probeEvidence(watch: ProbeWatch): { alarm: number; decision: number } {
   const routes = Object.values(watch.routes)

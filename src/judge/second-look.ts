@@ -5,7 +5,7 @@ import { bestLevelRate, levelEvidence, startLevelTest } from './level-test.ts'
 import { clip, divergence } from './numbers.ts'
 import { relearnOldRate } from './old-rate.ts'
 import { thresholdsOf } from './policy.ts'
-import { startProbeWatch } from './probe-watch.ts'
+import { probeEvidence, restartProbeAlarm } from './probe-watch.ts'
 import { rateNow, requestRate, routeRate } from './rates.ts'
 import { robustEvidence, startRobustTest } from './robust-test.ts'
 import { routeCounts, startRouteWatch } from './route-watch.ts'
@@ -29,6 +29,8 @@ const UNDECIDED_AFTER_SECONDS = 300
 /** At least one request every five seconds. */
 const TRICKLE_PER_SECOND = 0.2
 const LOG_20 = Math.log(20)
+/** Clean probes in a row of every route, before an alarm by probes is cleared. */
+const CLEAN_ROUNDS = 6
 /**
  * Who was seen failing a fifth of the requests or more is not asked about 1.5 times the usual rate: the second look then bets on
  * ratios of at least a tenth of the suspected one. Two agreeing cells are enough after an outage, three after anything milder.
@@ -179,7 +181,9 @@ function takeIn(state: JudgeState, doubt: Doubt): void {
 function isCleared(state: JudgeState, doubt: Doubt): boolean {
   if (doubt.cause === 'probes') {
     const rounds = Object.values(state.probes.clean)
-    return rounds.length > 0 && rounds.every((clean) => clean >= 6)
+    return (
+      rounds.length > 0 && rounds.every((clean) => clean >= CLEAN_ROUNDS) && probeEvidence(state.probes).decision <= 0
+    )
   }
   if (doubt.latency !== null) return lookedFor(state, doubt) >= 60 && latencyEvidence(doubt.latency) <= 0
   return doubt.cleared >= LOG_20 || doubt.shared >= LOG_20
@@ -206,7 +210,7 @@ export function clearDoubt(state: JudgeState): void {
     state.latency = startTests(state.policy, Math.floor(state.now), 1, state.robust.cellSeconds).latency
   }
   if (state.doubt?.route !== undefined) state.routes = startRouteWatch()
-  if (state.doubt?.cause === 'probes') state.probes = startProbeWatch()
+  if (state.doubt?.cause === 'probes') restartProbeAlarm(state.probes)
   state.doubt = null
   state.suspects.bad = {}
   state.phase = 'open'
