@@ -1,0 +1,11 @@
+// `npm run generate`: everything in the repository that is made from the sources. Tests compare.
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { openApiText } from '../src/api/openapi-text.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const files: readonly (readonly [string, string])[] = [['src/api/openapi.json', openApiText()]]
+for (const [file, content] of files) {
+  writeFileSync(join(root, file), content)
+  console.log(file)
+}

@@ -1,0 +1,40 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiOptions } from './options.ts'
+import { jsonAnswer, jsonBody, refusals, router } from './router.ts'
+
+const tags = ['control']
+const controlSchema = z
+  .object({ pid: z.int(), version: z.string(), uptimeSeconds: z.number() })
+  .meta({ id: 'ControlPlane' })
+
+/** After the answer has left, so that the caller hears of it. */
+const SHUTDOWN_AFTER_MS = 50
+
+const info = createRoute({
+  method: 'get',
+  path: '/control',
+  tags,
+  summary: 'The control plane itself',
+  responses: { 200: jsonAnswer(controlSchema, 'It runs'), ...refusals },
+})
+
+const shutdown = createRoute({
+  method: 'post',
+  path: '/shutdown',
+  tags,
+  summary: 'Stop the control plane; users are served on, unless `all`',
+  request: jsonBody(z.strictObject({ all: z.boolean() })),
+  responses: { 202: jsonAnswer(controlSchema, 'It stops now'), ...refusals },
+})
+
+export function controlRoutes({ version, onShutdown }: ApiOptions): OpenAPIHono {
+  const app = router()
+  const view = () => ({ pid: process.pid, version, uptimeSeconds: Math.round(process.uptime()) })
+  app.openapi(info, (c) => c.json(view(), 200) as Response)
+  app.openapi(shutdown, (c) => {
+    const { all } = c.req.valid('json')
+    setTimeout(() => onShutdown({ all }), SHUTDOWN_AFTER_MS)
+    return c.json(view(), 202) as Response
+  })
+  return app
+}

@@ -1,0 +1,139 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { SluiceError } from '../model/error.ts'
+import type { ApiOptions } from './options.ts'
+import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
+import { byWhom, environmentParam, idempotencyHeader, idParam, pageOf, pageQuery } from './schemas/common.ts'
+import { deployRequestSchema } from './schemas/deploy-request.ts'
+import { deploymentSchema, rollbackCheckSchema } from './schemas/deployment.ts'
+
+const tags = ['deployments']
+
+const deploy = createRoute({
+  method: 'post',
+  path: '/deployments',
+  tags,
+  summary: 'Deploy: starts and answers at once; follow it on /events',
+  request: { headers: idempotencyHeader, ...jsonBody(deployRequestSchema) },
+  responses: { 201: jsonAnswer(deploymentSchema, 'The deployment, queued or under way'), ...invalid, ...refusals },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/deployments',
+  tags,
+  summary: 'Deployments, newest first',
+  request: { query: pageQuery },
+  responses: { 200: jsonAnswer(pageOf(deploymentSchema), 'One page'), ...invalid, ...refusals },
+})
+
+const get = createRoute({
+  method: 'get',
+  path: '/deployments/{id}',
+  tags,
+  summary: 'One deployment with its steps, verdict and reason',
+  request: { params: idParam },
+  responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
+})
+
+const cancel = createRoute({
+  method: 'post',
+  path: '/deployments/{id}/cancel',
+  tags,
+  summary: 'Ask a deployment to take everything back',
+  request: { params: idParam, ...jsonBody(z.strictObject({ by: byWhom })) },
+  responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
+})
+
+const answer = createRoute({
+  method: 'post',
+  path: '/deployments/{id}/answer',
+  tags,
+  summary: 'Answer the open question of a deployment',
+  request: {
+    params: idParam,
+    ...jsonBody(z.strictObject({ answer: z.enum(['promote', 'roll-back']), by: byWhom })),
+  },
+  responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
+})
+
+const dossier = createRoute({
+  method: 'get',
+  path: '/deployments/{id}/dossier',
+  tags,
+  summary: 'The samples and the policy that a judgement rested on, to judge again offline',
+  request: { params: idParam },
+  responses: { 200: jsonAnswer(z.looseObject({}), 'The dossier'), ...notFound, ...refusals },
+})
+
+const rollback = createRoute({
+  method: 'post',
+  path: '/rollbacks',
+  tags,
+  summary: 'Go back to a release; never blocked',
+  request: {
+    headers: idempotencyHeader,
+    ...jsonBody(
+      z.strictObject({
+        environment: z.string().min(1).max(200),
+        release: z.string().min(1).max(64).exactOptional(),
+        by: byWhom,
+        reason: z.string().max(2000).exactOptional(),
+      }),
+    ),
+  },
+  responses: { 201: jsonAnswer(deploymentSchema, 'A deployment of kind rollback'), ...invalid, ...refusals },
+})
+
+const checkRollback = createRoute({
+  method: 'get',
+  path: '/environments/{environment}/rollback-check',
+  tags,
+  summary: 'Say beforehand whether a rollback would work; touches nothing',
+  request: { params: environmentParam, query: z.object({ release: z.string().min(1).max(64).optional() }) },
+  responses: { 200: jsonAnswer(rollbackCheckSchema, 'What was found'), ...notFound, ...refusals },
+})
+
+export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): OpenAPIHono {
+  const { deployments, environments } = engine
+  const app = router()
+  app.openapi(deploy, async (c) => {
+    const key = c.req.valid('header')['idempotency-key']
+    const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
+    return c.json(await deployments.deploy(request), 201) as Response
+  })
+  app.openapi(list, async (c) => {
+    const { environment, cursor, limit } = c.req.valid('query')
+    const page = await deployments.list({
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(environment === undefined ? {} : { environment: (await environments.get(environment)).key }),
+    })
+    return c.json(page, 200) as Response
+  })
+  app.openapi(get, async (c) => c.json(await deployments.get(c.req.valid('param').id), 200) as Response)
+  app.openapi(cancel, async (c) => {
+    return c.json(await deployments.cancel(c.req.valid('param').id, c.req.valid('json').by), 200) as Response
+  })
+  app.openapi(answer, async (c) => {
+    const given = c.req.valid('json')
+    return c.json(await deployments.answer(c.req.valid('param').id, given.answer, given.by), 200) as Response
+  })
+  app.openapi(dossier, async (c) => {
+    const { id } = await deployments.get(c.req.valid('param').id)
+    const found = (await findDossier?.(id)) ?? null
+    if (found !== null) return c.json(found, 200) as Response
+    throw new SluiceError('NOT_FOUND', `no samples of a judgement are kept for ${id}`, {
+      hint: 'only a canary, and the bake of a deployment that replaced a release, are judged',
+    })
+  })
+  app.openapi(rollback, async (c) => {
+    const key = c.req.valid('header')['idempotency-key']
+    const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
+    return c.json(await deployments.rollback(request), 201) as Response
+  })
+  app.openapi(checkRollback, async (c) => {
+    const { environment } = c.req.valid('param')
+    return c.json(await deployments.checkRollback(environment, c.req.valid('query').release), 200) as Response
+  })
+  return app
+}

@@ -1,0 +1,61 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiOptions } from './options.ts'
+import { jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
+import { environmentParam } from './schemas/common.ts'
+import { environmentSchema, holdModes, samplesSchema } from './schemas/environment.ts'
+
+const tags = ['environments']
+
+const list = createRoute({
+  method: 'get',
+  path: '/environments',
+  tags,
+  summary: 'Every environment as it is now',
+  responses: { 200: jsonAnswer(z.object({ items: z.array(environmentSchema) }), 'All of them'), ...refusals },
+})
+
+const get = createRoute({
+  method: 'get',
+  path: '/environments/{environment}',
+  tags,
+  summary: 'One environment: release, fleets, addresses, deployment',
+  request: { params: environmentParam },
+  responses: { 200: jsonAnswer(environmentSchema, 'The environment'), ...notFound, ...refusals },
+})
+
+const samples = createRoute({
+  method: 'get',
+  path: '/environments/{environment}/samples',
+  tags,
+  summary: 'What happened to requests, second by second',
+  request: { params: environmentParam, query: z.object({ after: z.string().max(200).optional() }) },
+  responses: { 200: jsonAnswer(samplesSchema, 'Increments after the cursor'), ...notFound, ...refusals },
+})
+
+const hold = createRoute({
+  method: 'put',
+  path: '/environments/{environment}/hold',
+  tags,
+  summary: 'Make requests wait, show a maintenance page, or serve',
+  request: {
+    params: environmentParam,
+    ...jsonBody(z.strictObject({ mode: z.enum(holdModes), service: z.string().min(1).max(64).exactOptional() })),
+  },
+  responses: { 204: { description: 'The edge does so' }, ...notFound, ...refusals },
+})
+
+export function environmentRoutes({ engine: { environments } }: ApiOptions): OpenAPIHono {
+  const app = router()
+  app.openapi(list, async (c) => c.json({ items: await environments.list() }, 200) as Response)
+  app.openapi(get, async (c) => c.json(await environments.get(c.req.valid('param').environment), 200) as Response)
+  app.openapi(samples, async (c) => {
+    const { environment } = c.req.valid('param')
+    return c.json(await environments.samples(environment, c.req.valid('query').after), 200) as Response
+  })
+  app.openapi(hold, async (c) => {
+    const { mode, service } = c.req.valid('json')
+    await environments.hold(c.req.valid('param').environment, mode, service)
+    return c.body(null, 204) as Response
+  })
+  return app
+}

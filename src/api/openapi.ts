@@ -1,0 +1,17 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+
+/** The OpenAPI document of these routes. */
+export function openApiDocument(resources: OpenAPIHono): object {
+  resources.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  return resources.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Sluice',
+      version: 'v1',
+      description:
+        'Bound to 127.0.0.1. The token is in control/token below SLUICE_HOME. Failures are RFC 9457 problems.',
+    },
+    servers: [{ url: '/api/v1' }],
+    security: [{ token: [] }],
+  })
+}

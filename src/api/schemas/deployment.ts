@@ -1,0 +1,105 @@
+import { z } from '@hono/zod-openapi'
+import { deploymentStates } from '../../model/deployment.ts'
+import { timestamp } from './common.ts'
+
+const judgeActions = ['ramp', 'hold', 'retreat', 'confirm', 'roll-back', 'promote'] as const
+
+export const errorSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().exactOptional(),
+    problems: z
+      .array(
+        z.object({
+          path: z.string(),
+          message: z.string(),
+          seen: z.string().exactOptional(),
+          hint: z.string().exactOptional(),
+        }),
+      )
+      .exactOptional(),
+    details: z.record(z.string(), z.unknown()).exactOptional(),
+  })
+  .meta({ id: 'Error' })
+
+const counts = z.object({ requests: z.number(), bad: z.number() })
+
+const reasonSchema = z.object({
+  test: z.string(),
+  text: z.string(),
+  evidence: z.number().exactOptional(),
+  threshold: z.number().exactOptional(),
+  ratio: z.object({ estimate: z.number(), low: z.number(), high: z.number() }).exactOptional(),
+  failedNew: z.number().exactOptional(),
+  failedOld: z.number().exactOptional(),
+  requestsNew: z.number().exactOptional(),
+  requestsOld: z.number().exactOptional(),
+  requestsNeeded: z.number().exactOptional(),
+  expectedSeconds: z.number().exactOptional(),
+})
+
+export const verdictSchema = z
+  .object({
+    action: z.enum(judgeActions),
+    conclusive: z.boolean(),
+    summary: z.string(),
+    reasons: z.array(reasonSchema),
+    counts: z.object({ old: counts, new: counts }),
+    protectedAfterSeconds: z.number().nullable(),
+    decidedAfterSeconds: z.number().nullable(),
+    timeline: z.array(
+      z.object({
+        second: z.number(),
+        weight: z.number(),
+        action: z.enum(judgeActions),
+        evidence: z.record(z.string(), z.number()),
+      }),
+    ),
+  })
+  .meta({ id: 'Verdict' })
+
+export const deploymentSchema = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['deploy', 'rollback']),
+    environment: z.string(),
+    state: z.enum(deploymentStates),
+    running: z.boolean(),
+    strategy: z.enum(['rolling', 'blue-green', 'canary']),
+    release: z.string().nullable(),
+    previousRelease: z.string().nullable(),
+    by: z.string(),
+    createdAt: timestamp,
+    servingAt: timestamp.nullable(),
+    finishedAt: timestamp.nullable(),
+    weight: z.number().min(0).max(1),
+    urls: z.array(z.string()),
+    steps: z.array(
+      z.object({
+        name: z.string(),
+        state: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+        startedAt: timestamp.nullable(),
+        finishedAt: timestamp.nullable(),
+        detail: z.string().nullable(),
+      }),
+    ),
+    seconds: z.record(z.string(), z.number()),
+    reason: errorSchema.nullable(),
+    verdict: verdictSchema.nullable(),
+    question: z.object({ text: z.string(), deadline: timestamp }).nullable(),
+    differences: z.array(z.string()),
+  })
+  .meta({ id: 'Deployment' })
+
+export const rollbackCheckSchema = z
+  .object({
+    environment: z.string(),
+    possible: z.boolean(),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    way: z.enum(['warm', 'launch']).nullable(),
+    checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    lastSeconds: z.number().nullable(),
+  })
+  .meta({ id: 'RollbackCheck' })

@@ -1,0 +1,100 @@
+import { z } from '@hono/zod-openapi'
+import { serviceKinds } from '../../model/release.ts'
+import { timestamp } from './common.ts'
+
+const variables = z.record(z.string(), z.string())
+const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
+
+const routeSchema = z.strictObject({ host: z.string().min(1).exactOptional(), path: z.string().startsWith('/') })
+
+const healthSchema = z.strictObject({
+  path: z.string().startsWith('/').nullable(),
+  intervalMs: milliseconds,
+  timeoutMs: milliseconds,
+  passes: z.int().min(1),
+  failures: z.int().min(1),
+  readyMs: milliseconds,
+})
+
+export const serviceSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+    kind: z.enum(serviceKinds),
+    directory: z.string(),
+    start: z.string().min(1).exactOptional(),
+    instances: z.int().min(0).max(1000),
+    env: variables,
+    routes: z.array(routeSchema),
+    health: healthSchema,
+    drainMs: milliseconds,
+    stopGraceMs: milliseconds,
+    root: z.string().exactOptional(),
+    fallback: z.string().exactOptional(),
+    assets: z.strictObject({ path: z.string(), directory: z.string() }).exactOptional(),
+    startWorkers: z.enum(['before-shift', 'after-promotion']).exactOptional(),
+    limits: z.strictObject({
+      memoryBytes: z.number().positive().exactOptional(),
+      cpus: z.number().positive().exactOptional(),
+    }),
+    schedule: z.string().exactOptional(),
+  })
+  .meta({ id: 'Service' })
+
+const port = z.int().min(1).max(65_535)
+
+export const edgeSchema = z
+  .strictObject({
+    httpPort: port.nullable(),
+    httpsPort: port.nullable(),
+    redirectToHttps: z.boolean(),
+    certificates: z.array(z.strictObject({ host: z.string(), certFile: z.string(), keyFile: z.string() })),
+    limits: z.strictObject({
+      headerBytes: z.number().min(0),
+      bodyBytes: z.number().min(0),
+      headersMs: milliseconds,
+      bodyIdleMs: milliseconds,
+      responseMs: milliseconds,
+      keepAliveMs: milliseconds,
+      connections: z.int().min(1),
+      holdQueue: z.int().min(0),
+      holdMs: milliseconds,
+    }),
+    keepAssetsOfReleases: z.int().min(0),
+  })
+  .meta({ id: 'EdgeSettings' })
+
+export const databaseSchema = z
+  .strictObject({
+    engine: z.literal('postgres'),
+    url: z.string().exactOptional(),
+    release: z.string().exactOptional(),
+  })
+  .meta({ id: 'ReleaseDatabase' })
+
+const releaseRecordSchema = z.object({
+  id: z.string(),
+  environment: z.string(),
+  project: z.string(),
+  artifact: z.string(),
+  source: z.object({
+    kind: z.enum(['git', 'directory']),
+    commit: z.string().nullable(),
+    dirty: z.boolean(),
+    branch: z.string().nullable(),
+    subject: z.string().nullable(),
+  }),
+  services: z.array(serviceSchema),
+  edge: edgeSchema,
+  stickiness: z.boolean(),
+  secrets: z.record(z.string(), z.int()),
+  database: databaseSchema.nullable(),
+  createdAt: timestamp,
+})
+
+export const releaseSchema = z
+  .object({
+    record: releaseRecordSchema,
+    state: z.enum(['prepared', 'serving', 'warm', 'kept', 'on-hold', 'pruned']),
+    deployment: z.string(),
+  })
+  .meta({ id: 'Release' })
