@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { Event } from '../engine/engine.ts'
-import { ApiClient } from './client/client.ts'
+import { ApiClient } from './client.ts'
 import { pulledStream } from './pulled-stream.ts'
 import { deployRequest } from './testing/deploy-request.ts'
 import { servedApi, TOKEN } from './testing/served.ts'

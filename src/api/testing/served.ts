@@ -1,5 +1,5 @@
 import { createApi } from '../api.ts'
-import { ApiClient } from '../client/client.ts'
+import { ApiClient } from '../client.ts'
 import type { ApiOptions } from '../options.ts'
 import { serveApi } from '../serve.ts'
 import { MemoryEngine } from './memory-engine.ts'
