@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { isAlive, type ProcessIdentity } from '../../support/process-identity.ts'
 import { identityByMarker } from './process-tree.ts'
 import type { RunSpec, RunState } from './runtime.ts'
@@ -45,11 +44,11 @@ export function readRecord(directory: RunDirectory): RunRecord | null {
 }
 
 export async function writeRecord(directory: RunDirectory, record: RunRecord): Promise<void> {
-  await writeFileAtomic(directory.spec, JSON.stringify(record))
+  await writeQuickly(directory.spec, JSON.stringify(record))
 }
 
 export async function writeIdentity(directory: RunDirectory, identity: ProcessIdentity): Promise<void> {
-  await writeFileAtomic(directory.identity, JSON.stringify(identity))
+  await writeQuickly(directory.identity, JSON.stringify(identity))
 }
 
 /** The shim's identity: as recorded, or found by its mark when we died between its start and the record. */
@@ -101,6 +100,16 @@ function readExit(directory: RunDirectory, record: RunRecord): { code: number | 
   // Without an exit code the last sign of life is the best there is.
   const seen = statSync(code === null ? directory.log : file, { throwIfNoEntry: false })
   return { code, at: seen?.mtime.toISOString() ?? record.startedAt }
+}
+
+/**
+ * All or nothing for a reader, but not synced: what a power cut could take from these records, the processes, it takes
+ * as well, and a start must not wait for the disk.
+ */
+async function writeQuickly(file: string, content: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`
+  await writeFile(temporary, content)
+  await rename(temporary, file)
 }
 
 function subfolders(folder: string): readonly string[] {
