@@ -2,20 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Problem, SluiceError } from '../model/error.ts'
 import { messageOf } from '../support/message-of.ts'
+import { jsonErrorOffset } from './json-error.ts'
 
 /** The document of a JSON or YAML file. Throws `CONFIG_INVALID` with the places that cannot be read. */
 export async function parseConfigFile(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8')
+  const text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
   return file.endsWith('.json') ? parseJson(text, file) : parseYaml(text, file)
 }
 
 function parseJson(text: string, file: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown
+    return JSON.parse(text) as unknown
   } catch (error) {
-    const message = messageOf(error)
-    const offset = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length)
-    throw unreadable(file, 'JSON', [{ path: `${basename(file)}:${placeOf(text, offset)}`, message: plain(message) }])
+    const place = placeOf(text, jsonErrorOffset(text))
+    throw unreadable(file, 'JSON', [{ path: `${basename(file)}:${place}`, message: plain(messageOf(error)) }])
   }
 }
 

@@ -4,6 +4,7 @@ import { nearest } from '../support/nearest.ts'
 import { type Path, pathText, valueAt } from './path.ts'
 import { describe, formOf, optionsOf, schemaAt, shapeOf, unwrap } from './schema/walk.ts'
 import { seenAt } from './seen.ts'
+import { slug } from './slug.ts'
 
 /** A problem with the path as steps, so that later checks know what is broken already. */
 export interface LocatedProblem extends Problem {
@@ -123,7 +124,7 @@ function invalidName(steps: Path, context: Context): LocatedProblem[] {
   const record = parent === null ? null : unwrap(parent)
   const keySchema = record !== null && 'keyType' in record ? (record.keyType as z.ZodType) : null
   const name = String(steps.at(-1))
-  const fixed = asName(name)
+  const fixed = slug(name)
   const isProjectName = steps.at(-2) !== 'env'
   const problem = located(steps, {
     message: `is no name for this: it must be ${keySchema === null ? 'another text' : describe(keySchema)}`,
@@ -168,7 +169,7 @@ function fitted(label: string | undefined, value: unknown): string | undefined {
   if (label === 'size' && typeof value === 'number') return `write "${value}MB", or "${value}B"`
   if (label === 'path' && typeof value === 'string' && /^[\w-][^\s?#]*$/.test(value)) return `write "/${value}"`
   if (label === 'name' && typeof value === 'string') {
-    const fixed = asName(value)
+    const fixed = slug(value)
     return fixed === '' ? undefined : `for example ${fixed}`
   }
   if (label === 'host' && typeof value === 'string') {
@@ -179,15 +180,6 @@ function fitted(label: string | undefined, value: unknown): string | undefined {
     return bare === '' || bare === value ? undefined : `write ${JSON.stringify(bare)}`
   }
   return undefined
-}
-
-function asName(text: string): string {
-  return text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+/, '')
-    .slice(0, 40)
-    .replace(/-+$/, '')
 }
 
 function located(steps: Path, problem: Omit<Problem, 'path'>): LocatedProblem {

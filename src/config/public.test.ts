@@ -32,15 +32,15 @@ test('the types of users are the schema’s: what compiles has only known keys a
 
 test('values, promises and functions of the environment are accepted', () => {
   expectTypeOf(defineConfig({ project: 'shop', services, environments: {} })).toEqualTypeOf<ConfigSource<'web'>>()
-  defineConfig(({ environment }) => {
+  void defineConfig(({ environment }) => {
     expectTypeOf(environment).toEqualTypeOf<string | undefined>()
     return { project: 'shop', services, environments: {} }
   })
-  defineConfig(async () => ({ project: 'shop', services, environments: {} }))
+  void defineConfig(async () => ({ project: 'shop', services, environments: {} }))
 })
 
 test('slips are found while typing', () => {
-  defineConfig({
+  void defineConfig({
     project: 'shop',
     services,
     // @ts-expect-error no such key
@@ -48,27 +48,28 @@ test('slips are found while typing', () => {
     environments: {},
   })
   // @ts-expect-error a service needs a command
-  defineConfig({ project: 'shop', services: { web: { health: '/' } }, environments: {} })
-  defineConfig({
+  void defineConfig({ project: 'shop', services: { web: { health: '/' } }, environments: {} })
+  void defineConfig({
     project: 'shop',
     services,
     // @ts-expect-error no such strategy
     environments: { production: { strategy: 'cannary' } },
   })
-  defineConfig({
+  void defineConfig({
     project: 'shop',
     services,
     // @ts-expect-error steps belong to canary
     environments: { production: { strategy: { name: 'rolling', steps: [5] } } },
   })
-  defineConfig({
+  void defineConfig({
     project: 'shop',
     services,
     // @ts-expect-error no service of that name to override
     environments: { production: { services: { wbe: { instances: 4 } } } },
   })
+  const environments = {}
   // @ts-expect-error a worker has no routes
-  defineConfig({ project: 'shop', services: { jobs: { kind: 'worker', start: 'x', routes: [] } }, environments: {} })
+  void defineConfig({ project: 'shop', services: { j: { kind: 'worker', start: 'x', routes: [] } }, environments })
 })
 
 test('the entry that configurations import loads nothing else', () => {

@@ -6,6 +6,7 @@ import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
 import { deployWorkflow } from './deploy-workflow.ts'
 import { deploymentsOf } from './deployments.ts'
+import { type Dossier, findDossier } from './dossier.ts'
 import type { Engine } from './engine.ts'
 import { environmentsOf } from './environments.ts'
 import { EventLog } from './event-log.ts'
@@ -35,6 +36,8 @@ export interface EngineParts {
   launch(): Promise<void>
   /** Brings back every fleet that should run. */
   reconcile(): Promise<void>
+  /** What a judgement rested on; null: not judged. */
+  dossier(deployment: string): Promise<Dossier | null>
   /** Stops all fleets of all environments (`down --all`). */
   stopFleets(): Promise<void>
   shutdown(): Promise<void>
@@ -91,6 +94,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       await startForgotten(context)
     },
     reconcile: () => reconcileAll(context),
+    dossier: (deployment) => findDossier(context, deployment),
     stopFleets: () => stopFleets(context),
     shutdown: async () => {
       retention.stop()

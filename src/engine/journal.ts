@@ -29,16 +29,15 @@ export class Journal {
   ): Promise<DeploymentRow> {
     const before = await this.load(deployment)
     if (before.state === state) return before
-    const row = await moveDeployment(this.#database, deployment, state)
     const now = new Date()
-    await updateDeployment(this.#database, deployment, {
+    const row = await moveDeployment(this.#database, deployment, state, (current) => ({
       ...change,
-      seconds: JSON.stringify(recordSecondsSince(before, now)),
+      seconds: JSON.stringify(recordSecondsSince(current, now)),
       ...(isOutcome(state) ? { finished_at: now } : {}),
-    })
+    }))
     const type = isOutcome(state) ? 'deployment.finished' : 'deployment.state'
     await this.#append(row, type, { state, previous: before.state, ...eventData(change) })
-    return this.load(deployment)
+    return row
   }
 
   async set(deployment: string, change: Updateable<Tables['deployments']>): Promise<void> {

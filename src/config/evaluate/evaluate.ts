@@ -68,14 +68,21 @@ export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOpti
     }
 
     let isSettled = false
+    /** Kills what is left, reads what it printed to its end, and finishes. */
     function settle(finish: () => void) {
       if (isSettled) return
       isSettled = true
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
       killGroup(child.pid)
-      for (const stream of [child.stdout, child.stderr, answers]) stream?.destroy()
-      finish()
+      const close = () => {
+        clearTimeout(patience)
+        for (const stream of [child.stdout, child.stderr, answers]) stream?.destroy()
+        finish()
+      }
+      // A process that left the group may hold the pipes for ever.
+      const patience = setTimeout(close, LAST_BYTES_MS)
+      child.once('close', close)
     }
   })
 }

@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { describeSource } from '../../build/source.ts'
+import { SluiceError } from '../../model/error.ts'
+import type { Handler } from '../command.ts'
+import { answerOf, followDeployment } from '../follow.ts'
+import { resolveProject } from '../project.ts'
+import { durationMs } from '../words.ts'
+
+export const deploy: Handler = async ({ args, options }, context) => {
+  const named = args.environment ?? ''
+  if (options.until !== undefined && options.until !== 'serving') {
+    throw new SluiceError('USAGE', `--until ${String(options.until)} is not known`, { hint: 'write --until serving' })
+  }
+  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  // The control plane may take a second to start: it does so while the configuration is read.
+  const connecting = context.connect({
+    start: true,
+    ...(typeof options.edge === 'string' ? { edge: options.edge } : {}),
+  })
+  connecting.catch(() => {}) // reported below, unless the configuration is wrong first
+  const { config, projectDir } = await resolveProject(context, named)
+  const source = await describeSource(projectDir, context.environment)
+  const artifactDir = typeof options.artifact === 'string' ? resolve(context.cwd, options.artifact) : null
+  if (config.requireClean && source.dirty && artifactDir === null) {
+    throw new SluiceError('TREE_DIRTY', 'the working tree has changes that no commit holds', {
+      hint: `commit them, or set requireClean: false for ${config.environment}`,
+    })
+  }
+  const client = await connecting
+  const deployment = await client.deploy(
+    {
+      config,
+      projectDir,
+      source: { ...source, artifactDir },
+      replace: options.replace === true,
+      by: context.by,
+    },
+    randomUUID(),
+  )
+  if (context.output === 'text') context.say(`${deployment.id}: ${config.strategy.name} to ${deployment.environment}`)
+  if (options.detach === true) return answerOf(deployment, 'started')
+  return followDeployment(client, deployment, context, {
+    until: options.until === 'serving' ? 'serving' : 'outcome',
+    timeoutMs,
+  })
+}

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { livingControlPlane } from '../../control/start.ts'
+import { SluiceError } from '../../model/error.ts'
+import { isAlive } from '../../support/process-identity.ts'
+import type { Handler } from '../command.ts'
+
+const STOP_MS = 120_000
+
+export const down: Handler = async ({ options }, context) => {
+  const all = options.all === true
+  const living = await livingControlPlane(context.home)
+  if (living === null && !all) {
+    return { json: { status: 'stopped', all: false }, text: 'no control plane runs; users are served on' }
+  }
+  // Stopping everything takes a control plane: only it knows what everything is.
+  const client = await context.connect({ start: all })
+  const record = living ?? (await livingControlPlane(context.home))
+  await client.shutdown(all)
+  const deadline = performance.now() + STOP_MS
+  while (record !== null && isAlive(record)) {
+    if (performance.now() > deadline) {
+      throw new SluiceError(
+        'WAIT_TIMED_OUT',
+        `the control plane (process ${record.pid}) did not stop in ${STOP_MS / 1000} s`,
+        {
+          hint: `read ${context.home.control}/control.log`,
+        },
+      )
+    }
+    await sleep(20)
+  }
+  return {
+    json: { status: 'stopped', all },
+    text: all
+      ? 'everything is stopped'
+      : 'the control plane is stopped; users are served on (`sluice down --all` stops everything)',
+  }
+}

@@ -1,0 +1,38 @@
+import type { Context, Handler, Input } from '../command.ts'
+import { columns } from '../words.ts'
+
+export const listEnvironments: Handler = async (_input, context) => {
+  const client = await context.connect({ start: true })
+  const environments = await client.environments()
+  const rows = environments.map((row) => [
+    row.key,
+    row.release ?? '-',
+    row.urls.join(' '),
+    `preview key ${row.previewKey}`,
+  ])
+  return {
+    json: {
+      status: 'ok',
+      environments: environments.map(({ key, name, project, release, urls, previewKey }) => ({
+        key,
+        name,
+        project,
+        release,
+        urls,
+        previewKey,
+      })),
+    },
+    text: rows.length === 0 ? 'no environment yet: `sluice deploy <environment>`' : columns(rows),
+  }
+}
+
+export const hold: Handler = (input, context) => setHold(input, context, 'wait')
+export const maintenance: Handler = (input, context) => setHold(input, context, 'maintenance')
+
+async function setHold({ args, options }: Input, context: Context, mode: 'wait' | 'maintenance') {
+  const client = await context.connect({ start: true })
+  const wanted = options.off === true ? 'off' : mode
+  await client.hold(args.environment ?? '', wanted)
+  const said = { off: 'serves again', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }[wanted]
+  return { json: { status: 'ok', mode: wanted }, text: `${args.environment} ${said}` }
+}

@@ -1,0 +1,170 @@
+import type { Argument, Command } from '../command.ts'
+
+const environment: Argument = { name: 'environment', description: 'name (`production`) or key (`social.production`)' }
+const deployment: Argument = { name: 'deployment', description: 'such as d12' }
+
+/** Every command there is, in the order of the help. */
+export const commands: readonly Command[] = [
+  {
+    name: 'init',
+    summary: 'look at this project and write a configuration that works as it is',
+    options: [{ flags: '--yes', description: 'write it without asking' }],
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    name: 'up',
+    summary: 'start the control plane and bring back every fleet that should run',
+    options: [
+      { flags: '--edge <kind>', description: 'node (default) or haproxy, for the whole installation' },
+      { flags: '--print-systemd', description: 'print a systemd unit instead' },
+    ],
+    load: async () => (await import('./up.ts')).up,
+  },
+  {
+    name: 'down',
+    summary: 'stop the control plane; users are served on',
+    options: [{ flags: '--all', description: 'stop everything: fleets, edge, databases' }],
+    load: async () => (await import('./down.ts')).down,
+  },
+  {
+    name: 'status',
+    summary: 'what runs where, and what is under way',
+    args: [{ ...environment, isOptional: true }],
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'deploy',
+    summary: 'build, launch, shift traffic by evidence, judge, and go back by itself when it must',
+    args: [environment],
+    options: [
+      { flags: '--artifact <directory>', description: 'deploy output that was built elsewhere' },
+      { flags: '--until <state>', description: 'serving: return when all traffic is on the new release' },
+      { flags: '--detach', description: 'return at once; the deployment goes on' },
+      { flags: '--replace', description: 'compensate a deployment that is shifting instead of waiting for it' },
+      { flags: '--timeout <duration>', description: 'stop waiting after this time (exit code 7), such as 10m' },
+      { flags: '--edge <kind>', description: 'node or haproxy, when this starts the control plane' },
+    ],
+    examples: ['sluice deploy production', 'sluice deploy staging --until serving --json'],
+    load: async () => (await import('./deploy.ts')).deploy,
+  },
+  {
+    name: 'rollback',
+    summary: 'go back to the release before, or to a named one; never blocked',
+    args: [environment, { name: 'release', description: 'such as r12', isOptional: true }],
+    options: [
+      { flags: '--check', description: 'only say whether it would work and how long the last one took' },
+      { flags: '--reason <text>', description: 'kept with the deployment' },
+      { flags: '--detach', description: 'return at once' },
+      { flags: '--timeout <duration>', description: 'stop waiting after this time (exit code 7)' },
+    ],
+    load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
+    name: 'approve',
+    summary: 'answer the open question of a deployment: promote it, or roll it back',
+    args: [deployment],
+    options: [{ flags: '--roll-back', description: 'roll back instead of promoting' }],
+    load: async () => (await import('./approve.ts')).approve,
+  },
+  {
+    name: 'cancel',
+    summary: 'ask a deployment to take everything back',
+    args: [{ name: 'deployment', description: 'such as d12, or an environment' }],
+    load: async () => (await import('./cancel.ts')).cancel,
+  },
+  {
+    name: 'logs',
+    summary: 'what instances print',
+    args: [environment, { name: 'service', description: 'only this service', isOptional: true }],
+    options: [
+      { flags: '-f, --follow', description: 'go on with what comes' },
+      { flags: '--release <release>', description: 'only this release' },
+      { flags: '--tail <lines>', description: 'lines from the end of each log (default 100)' },
+    ],
+    load: async () => (await import('./logs.ts')).logs,
+  },
+  {
+    name: 'releases list',
+    summary: 'releases, newest first',
+    args: [{ ...environment, isOptional: true }],
+    load: async () => (await import('./releases.ts')).listReleases,
+  },
+  {
+    name: 'releases show',
+    summary: 'one release: what it is made of, and how it was judged',
+    args: [{ name: 'release', description: 'such as r12' }],
+    load: async () => (await import('./releases.ts')).showRelease,
+  },
+  {
+    name: 'env list',
+    summary: 'environments of this installation',
+    load: async () => (await import('./environments.ts')).listEnvironments,
+  },
+  {
+    name: 'env hold',
+    summary: 'make requests wait (at most 15 s each), or go on with `--off`',
+    args: [environment],
+    options: [{ flags: '--off', description: 'serve again' }],
+    load: async () => (await import('./environments.ts')).hold,
+  },
+  {
+    name: 'env maintenance',
+    summary: 'answer 503 with a page, or go on with `--off`',
+    args: [environment],
+    options: [{ flags: '--off', description: 'serve again' }],
+    load: async () => (await import('./environments.ts')).maintenance,
+  },
+  {
+    name: 'secret set',
+    summary: 'set a secret; its value comes from standard input',
+    args: [environment, { name: 'name', description: 'name of the environment variable' }],
+    examples: ['printf %s "$KEY" | sluice secret set production API_KEY'],
+    load: async () => (await import('./secret.ts')).setSecret,
+  },
+  {
+    name: 'secret list',
+    summary: 'names and versions, never values',
+    args: [environment],
+    load: async () => (await import('./secret.ts')).listSecrets,
+  },
+  {
+    name: 'secret rm',
+    summary: 'remove a secret from releases to come; old ones keep their version',
+    args: [environment, { name: 'name', description: 'name of the environment variable' }],
+    load: async () => (await import('./secret.ts')).removeSecret,
+  },
+  {
+    name: 'judge replay',
+    summary: 'judge the samples of a deployment again, by another policy if you like',
+    args: [deployment],
+    options: [{ flags: '--policy <file>', description: 'JSON: { preset, … }, or a complete policy' }],
+    load: async () => (await import('./judge-replay.ts')).judgeReplay,
+  },
+  {
+    name: 'doctor',
+    summary: 'look at everything a deployment needs and name the cure of what is wrong',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'config print',
+    summary: 'the configuration of an environment with every default, credentials masked',
+    options: [{ flags: '--env <environment>', description: 'which environment (default: the first)' }],
+    load: async () => (await import('./config.ts')).printConfig,
+  },
+  {
+    name: 'config validate',
+    summary: 'every problem of the configuration at once',
+    load: async () => (await import('./config.ts')).validate,
+  },
+  {
+    name: 'config schema',
+    summary: 'JSON Schema of the configuration, for editors',
+    load: async () => (await import('./config.ts')).schema,
+  },
+  {
+    name: 'completion',
+    summary: 'a completion script for your shell',
+    args: [{ name: 'shell', description: 'bash, zsh or fish' }],
+    load: async () => (await import('./completion.ts')).completion,
+  },
+]

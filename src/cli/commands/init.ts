@@ -1,0 +1,24 @@
+import { basename } from 'node:path'
+import * as prompts from '@clack/prompts'
+import { detectProject } from '../../config/detect/detect-project.ts'
+import { writeInitialConfig } from '../../config/detect/write-config.ts'
+import { SluiceError } from '../../model/error.ts'
+import type { Handler } from '../command.ts'
+
+export const init: Handler = async ({ options }, context) => {
+  const detected = await detectProject(context.cwd)
+  context.say(`found: ${detected.framework}`)
+  for (const line of [...detected.todo.map((todo) => `to do: ${todo}`), ...detected.notes]) context.say(`  ${line}`)
+  if (options.yes !== true) {
+    if (!context.isInteractive) {
+      throw new SluiceError('USAGE', 'nobody can be asked here', { hint: 'write `sluice init --yes`' })
+    }
+    const answer = await prompts.confirm({ message: 'Write sluice.config.ts?' })
+    if (answer !== true) return { json: { status: 'cancelled' }, text: 'nothing was written' }
+  }
+  const { file, text } = await writeInitialConfig(context.cwd, detected)
+  return {
+    json: { status: 'ok', file, framework: detected.framework, todo: detected.todo, config: detected.config },
+    text: `${text}\nwritten to ${basename(file)}; next: sluice deploy staging`,
+  }
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto'
+import type { Handler } from '../command.ts'
+import { answerOf, followDeployment } from '../follow.ts'
+import { duration, durationMs } from '../words.ts'
+
+export const rollback: Handler = async ({ args, options }, context) => {
+  const { environment = '', release } = args
+  const client = await context.connect({ start: true })
+  if (options.check === true) {
+    const check = await client.checkRollback(environment, release)
+    const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`)
+    const way = check.way === 'warm' ? 'by one weight change' : 'after a launch'
+    const last = check.lastSeconds === null ? 'never done here' : `the last one took ${duration(check.lastSeconds)}`
+    const text = check.possible
+      ? `a rollback from ${check.from} to ${check.to} would work, ${way}; ${last}`
+      : 'a rollback would not work'
+    return {
+      json: { status: check.possible ? 'possible' : 'impossible', ...check },
+      text: [text, ...lines].join('\n'),
+      exitCode: check.possible ? 0 : 3,
+    }
+  }
+  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  const deployment = await client.rollback(
+    {
+      environment,
+      by: context.by,
+      ...(release === undefined ? {} : { release }),
+      ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
+    },
+    randomUUID(),
+  )
+  if (options.detach === true) return answerOf(deployment, 'started')
+  return followDeployment(client, deployment, context, { until: 'outcome', timeoutMs })
+}

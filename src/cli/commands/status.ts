@@ -1,0 +1,75 @@
+import { livingControlPlane } from '../../control/start.ts'
+import type { Environment } from '../../engine/engine.ts'
+import type { Handler } from '../command.ts'
+import { percent } from '../words.ts'
+
+export const status: Handler = async ({ args }, context) => {
+  const living = await livingControlPlane(context.home)
+  if (living === null) {
+    return {
+      json: { status: 'ok', controlPlane: { pid: null, running: false }, environments: [] },
+      text: `no control plane runs on ${context.home.root}; what was deployed is served on. Start it with \`sluice up\``,
+    }
+  }
+  const client = await context.connect()
+  const environments =
+    args.environment === undefined ? await client.environments() : [await client.environment(args.environment)]
+  return {
+    json: {
+      status: 'ok',
+      controlPlane: { pid: living.pid, running: true, version: living.version },
+      environments: environments.map((environment) => ({
+        name: environment.name,
+        key: environment.key,
+        release: environment.release,
+        warmRelease: environment.warmRelease,
+        urls: environment.urls,
+        fleets: environment.fleets,
+        deployment:
+          environment.deployment === null
+            ? null
+            : {
+                id: environment.deployment.id,
+                state: environment.deployment.state,
+                running: environment.deployment.running,
+                weight: environment.deployment.weight,
+                question: environment.deployment.question,
+                verdict: environment.deployment.verdict,
+                reason: environment.deployment.reason,
+              },
+      })),
+    },
+    text: [
+      `control plane ${living.version}, process ${living.pid}`,
+      ...(environments.length === 0
+        ? ['nothing was deployed yet: `sluice deploy <environment>`']
+        : environments.map(describe)),
+    ].join('\n'),
+  }
+}
+
+function describe(environment: Environment): string {
+  const lines = [`${environment.key}: ${environment.release ?? 'nothing'} ${environment.urls.join(' ')}`]
+  for (const fleet of environment.fleets) {
+    const ready = fleet.instances.filter((instance) => instance.state === 'ready').length
+    lines.push(`  ${fleet.release}: ${ready} of ${fleet.instances.length} instances ready`)
+    for (const instance of fleet.instances) {
+      if (instance.state !== 'ready') lines.push(`    ${instance.id}: ${instance.state}, ${instance.restarts} restarts`)
+    }
+  }
+  const { deployment } = environment
+  if (deployment !== null) {
+    const weight = deployment.running
+      ? `, ${percent(deployment.weight)} on ${deployment.release ?? 'the new release'}`
+      : ''
+    lines.push(`  ${deployment.id} ${deployment.state}${weight}`)
+    if (deployment.verdict !== null) lines.push(`    verdict: ${deployment.verdict.summary}`)
+    if (deployment.reason !== null) lines.push(`    reason: ${deployment.reason.message}`)
+    if (deployment.question !== null) {
+      lines.push(
+        `    asked: ${deployment.question.text} (until ${deployment.question.deadline}); \`sluice approve ${deployment.id}\` [--roll-back]`,
+      )
+    }
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url'
+import { ensureControlPlane } from '../../control/start.ts'
+import { SluiceError } from '../../model/error.ts'
+import type { Handler } from '../command.ts'
+import { systemdUnit } from '../systemd-unit.ts'
+
+export const up: Handler = async ({ options }, context) => {
+  const edge = typeof options.edge === 'string' ? options.edge : undefined
+  if (edge !== undefined && edge !== 'node' && edge !== 'haproxy') {
+    throw new SluiceError('USAGE', `--edge ${edge} is not known`, { hint: 'node or haproxy' })
+  }
+  if (options.printSystemd === true) {
+    const program = fileURLToPath(new URL('../../control/process.ts', import.meta.url))
+    const unit = systemdUnit({
+      execPath: context.execPath,
+      program: import.meta.url.endsWith('.js') ? program.replace(/\.ts$/, '.js') : program,
+      home: context.home.root,
+    })
+    return { json: { status: 'ok', unit }, text: unit.trimEnd() }
+  }
+  const { pid, port, version } = await ensureControlPlane({
+    homeRoot: context.home.root,
+    execPath: context.execPath,
+    environment: context.environment,
+    ...(edge === undefined ? {} : { edge }),
+  })
+  return {
+    json: { status: 'running', controlPlane: { pid, running: true, version }, home: context.home.root },
+    text: `control plane ${version} runs on ${context.home.root} (process ${pid}, 127.0.0.1:${port})`,
+  }
+}

@@ -1,0 +1,71 @@
+import { userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { clientFor, ensureControlPlane, livingControlPlane } from '../control/start.ts'
+import { SluiceError } from '../model/error.ts'
+import { homeAt } from '../support/home.ts'
+import type { Context } from './command.ts'
+import type { CliOptions } from './run-cli.ts'
+
+export interface Globals {
+  readonly home?: string
+  readonly config?: string
+  readonly json?: boolean
+  readonly output?: string
+  readonly input?: boolean
+  readonly verbose?: boolean
+}
+
+export function makeContext(options: CliOptions, globals: Globals): Context {
+  const { environment, stdin, stdout, stderr, cwd, execPath } = options
+  const home = homeAt(resolve(cwd, globals.home ?? environment.SLUICE_HOME ?? defaultHome(options)))
+  if (globals.output !== undefined && globals.output !== 'ndjson') {
+    throw new SluiceError('USAGE', `--output ${globals.output} is not known`, { hint: 'write --output ndjson' })
+  }
+  const output = globals.output === 'ndjson' ? 'ndjson' : globals.json === true ? 'json' : 'text'
+  const ensure = (edge?: string) =>
+    ensureControlPlane({
+      homeRoot: home.root,
+      execPath,
+      environment,
+      onStart: () => stderr.write('starting the control plane …\n'),
+      ...(edge === undefined ? {} : { edge }),
+    })
+  return {
+    cwd,
+    home,
+    configFile: globals.config,
+    output,
+    isInteractive:
+      globals.input !== false && output === 'text' && stdin.isTTY && stderr.isTTY && environment.CI === undefined,
+    isVerbose: globals.verbose === true,
+    environment,
+    execPath,
+    interrupted: options.interrupted,
+    by: environment.SLUICE_USER ?? userInfo().username,
+    say: (line) => stderr.write(`${line}\n`),
+    print: (line) => stdout.write(`${line}\n`),
+    emit: (type, data) => {
+      if (output === 'ndjson') stdout.write(`${JSON.stringify({ v: 1, type, ...data })}\n`)
+    },
+    connect: async ({ start = false, edge } = {}) => {
+      const living = start ? await ensure(edge) : await livingControlPlane(home)
+      if (living === null) {
+        throw new SluiceError('CONTROL_PLANE_UNREACHABLE', `no control plane runs on ${home.root}`, {
+          hint: 'start it with `sluice up`; another home is chosen with --home or SLUICE_HOME',
+        })
+      }
+      return clientFor(home, living, start ? () => ensure(edge) : null)
+    },
+    readInput: async () => (stdin.isTTY ? null : text(stdin)),
+  }
+}
+
+function defaultHome({ environment, platform }: CliOptions): string {
+  const { HOME = '/', XDG_DATA_HOME, LOCALAPPDATA } = environment
+  // Unprivileged processes of ours must be able to enter: below /root they could not.
+  if (platform === 'linux' && process.getuid?.() === 0) return '/var/lib/sluice'
+  if (platform === 'darwin') return join(HOME, 'Library', 'Application Support', 'sluice')
+  if (platform === 'win32' && LOCALAPPDATA !== undefined) return join(LOCALAPPDATA, 'sluice')
+  return join(XDG_DATA_HOME ?? join(HOME, '.local', 'share'), 'sluice')
+}

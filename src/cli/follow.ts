@@ -1,0 +1,131 @@
+import type { ApiClient } from '../api/client/client.ts'
+import type { Deployment, Event } from '../engine/engine.ts'
+import type { Outcome } from '../model/deployment.ts'
+import { SluiceError } from '../model/error.ts'
+import type { Answer, Context } from './command.ts'
+import { logTail } from './run-cli.ts'
+import { duration, percent } from './words.ts'
+
+export interface FollowOptions {
+  readonly until: 'outcome' | 'serving'
+  readonly timeoutMs: number | null
+}
+
+const exitCodes: Readonly<Record<Outcome, number>> = {
+  succeeded: 0,
+  failed: 4,
+  'rolled-back': 4,
+  cancelled: 4,
+  superseded: 4,
+  'rollback-failed': 5,
+}
+
+/** Follows a deployment to its outcome and answers with it; the exit code is the true outcome's. */
+export async function followDeployment(
+  client: ApiClient,
+  deployment: Deployment,
+  context: Context,
+  options: FollowOptions,
+): Promise<Answer> {
+  const startedAt = performance.now()
+  const timeout = new AbortController()
+  const timer = options.timeoutMs === null ? null : setTimeout(() => timeout.abort(), options.timeoutMs)
+  const signal = AbortSignal.any([context.interrupted, timeout.signal])
+  try {
+    for await (const followed of client.follow(deployment.id, signal)) {
+      if (followed.kind === 'end') return answerOf(followed.deployment)
+      const { event } = followed
+      context.emit(event.type, {
+        sequence: event.sequence,
+        at: event.at,
+        deployment: event.deployment,
+        data: event.data,
+      })
+      if (context.output === 'text') {
+        for (const line of linesOf(event, context.isVerbose)) {
+          context.say(`${duration((performance.now() - startedAt) / 1000).padStart(7)}  ${line}`)
+        }
+      }
+      if (options.until === 'serving' && event.data.serving === true) {
+        return answerOf(await client.deployment(deployment.id), 'serving')
+      }
+    }
+  } finally {
+    if (timer !== null) clearTimeout(timer)
+  }
+  if (timeout.signal.aborted) {
+    throw new SluiceError('WAIT_TIMED_OUT', `${deployment.id} is still under way`, {
+      hint: `follow it with \`sluice status ${deployment.environment}\`, take it back with \`sluice cancel ${deployment.id}\``,
+      details: { deployment: deployment.id },
+    })
+  }
+  throw new SluiceError('INTERRUPTED', `detached: ${deployment.id} goes on by itself`, {
+    hint: `follow it with \`sluice status ${deployment.environment}\`, take it back with \`sluice cancel ${deployment.id}\``,
+    details: { deployment: deployment.id },
+  })
+}
+
+/** The document of `deploy` and `rollback`, and the same for people. */
+export function answerOf(deployment: Deployment, status: string = deployment.state): Answer {
+  const { environment, release, previousRelease, urls, seconds, reason, verdict } = deployment
+  const isEnded = !deployment.running
+  return {
+    json: { status, environment, deployment: deployment.id, release, previousRelease, urls, seconds, reason, verdict },
+    text: summary(deployment, status),
+    exitCode: isEnded ? exitCodes[deployment.state as Outcome] : 0,
+  }
+}
+
+function summary(deployment: Deployment, status: string): string {
+  const { environment, release, previousRelease, urls, seconds, reason, verdict } = deployment
+  const took = seconds.total === undefined ? '' : ` in ${duration(seconds.total)}`
+  const lines = [`${deployment.id} ${status}: ${environment} ${served(deployment, release, previousRelease)}${took}`]
+  if (verdict !== null) lines.push(`  verdict: ${verdict.summary}`)
+  if (reason !== null) {
+    lines.push(`  reason: ${reason.message} (${reason.code})`)
+    for (const problem of reason.problems ?? []) lines.push(`    ${problem.path}: ${problem.message}`)
+    for (const line of logTail(reason.details)) lines.push(`  | ${line}`)
+    if (reason.hint !== undefined) lines.push(`  hint: ${reason.hint}`)
+  }
+  if (urls.length > 0) lines.push(`  ${urls.join('  ')}`)
+  return lines.join('\n')
+}
+
+function served(deployment: Deployment, release: string | null, previous: string | null): string {
+  switch (deployment.state) {
+    case 'failed':
+    case 'rolled-back':
+    case 'cancelled':
+    case 'superseded':
+      return previous === null ? 'serves nothing' : `is served by ${previous}, not by ${release ?? 'the new release'}`
+    default:
+      return `is served by ${release ?? 'the new release'}${previous === null ? '' : `, before by ${previous}`}`
+  }
+}
+
+/** One line per change. */
+function linesOf({ type, data }: Event, isVerbose: boolean): readonly string[] {
+  switch (type) {
+    case 'deployment.state':
+      return data.serving === true ? ['all traffic is on the new release'] : [`· ${String(data.state)}`]
+    case 'deployment.step':
+      if (data.state === 'running') return []
+      return [
+        `${data.state === 'failed' ? '✗' : '✓'} ${String(data.name)}${typeof data.detail === 'string' ? `: ${data.detail}` : ''}`,
+      ]
+    case 'deployment.weight':
+      return [`${trafficBar(Number(data.weight))}${typeof data.why === 'string' ? `  ${data.why}` : ''}`]
+    case 'deployment.judge':
+      return typeof data.reason === 'string' ? [`judge: ${String(data.action)}: ${data.reason}`] : []
+    case 'deployment.log':
+      return isVerbose && Array.isArray(data.lines) ? data.lines.map((line) => `| ${String(line)}`) : []
+    default:
+      return []
+  }
+}
+
+function trafficBar(weight: number): string {
+  const width = 20
+  const full = Math.round(weight * width)
+  return `[${'█'.repeat(full)}${'░'.repeat(width - full)}] ${percent(weight)} on the new release`
+}

@@ -1,0 +1,82 @@
+import type { ReadStream, WriteStream } from 'node:tty'
+import { isSluiceError, SluiceError } from '../model/error.ts'
+import { messageOf } from '../support/message-of.ts'
+import type { Answer } from './command.ts'
+import { commands } from './commands/index.ts'
+import { type Globals, makeContext } from './context.ts'
+import { helpText } from './help.ts'
+import { parse } from './parse.ts'
+
+export interface CliOptions {
+  readonly argv: readonly string[]
+  readonly cwd: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly execPath: string
+  readonly platform: NodeJS.Platform
+  readonly stdin: ReadStream
+  readonly stdout: WriteStream
+  readonly stderr: WriteStream
+  readonly interrupted: AbortSignal
+}
+
+/** Runs one command; answers the exit code when everything was printed. */
+export async function runCli(options: CliOptions): Promise<number> {
+  // Known before the arguments are: also a refusal of the arguments is one document.
+  const isJson = options.argv.includes('--json')
+  const isNdjson = options.argv.includes('ndjson') || options.argv.includes('--output=ndjson')
+  try {
+    const parsed = parse(options.argv, commands)
+    if (parsed.kind === 'text') {
+      options.stdout.write(`${parsed.text}\n`)
+      return 0
+    }
+    if (parsed.kind === 'nothing') {
+      options.stdout.write(`${helpText(commands)}\n`)
+      return 0
+    }
+    const globals: Globals = parsed.globals
+    const context = makeContext(options, globals)
+    const handler = await parsed.command.load()
+    const answer = await handler({ args: parsed.args, options: parsed.options }, context)
+    print(options, answer, isJson || isNdjson)
+    return answer.exitCode ?? 0
+  } catch (error) {
+    return printError(options, error, isJson || isNdjson)
+  }
+}
+
+function print({ stdout }: CliOptions, answer: Answer, isMachine: boolean): void {
+  if (isMachine) stdout.write(`${JSON.stringify({ v: 1, ...answer.json })}\n`)
+  else if (answer.text !== '') stdout.write(`${answer.text}\n`)
+}
+
+function printError({ stdout, stderr, argv }: CliOptions, error: unknown, isMachine: boolean): number {
+  const known = isSluiceError(error)
+    ? error
+    : new SluiceError('UNEXPECTED', `something that Sluice did not expect happened: ${messageOf(error)}`, {
+        hint: 'run it again with -v for the details, and please report it',
+      })
+  const { code, message, hint, problems, details } = known.toJSON()
+  if (isMachine) {
+    stdout.write(
+      `${JSON.stringify({ v: 1, status: 'error', code, message, hint: hint ?? null, problems: problems ?? [], ...(details === undefined ? {} : { details }) })}\n`,
+    )
+  } else {
+    stderr.write(`error: ${message} (${code})\n`)
+    for (const problem of problems ?? []) {
+      const seen = problem.seen === undefined ? '' : `; seen: ${problem.seen}`
+      stderr.write(
+        `  ${problem.path}: ${problem.message}${seen}${problem.hint === undefined ? '' : ` → ${problem.hint}`}\n`,
+      )
+    }
+    for (const line of logTail(details)) stderr.write(`  | ${line}\n`)
+    if (hint !== undefined) stderr.write(`hint: ${hint}\n`)
+  }
+  if (argv.includes('-v') && !isSluiceError(error) && error instanceof Error) stderr.write(`${error.stack}\n`)
+  return known.exitCode
+}
+
+export function logTail(details: Readonly<Record<string, unknown>> | undefined): readonly string[] {
+  const tail = details?.logTail
+  return Array.isArray(tail) ? tail.map(String).slice(-40) : []
+}

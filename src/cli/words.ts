@@ -1,0 +1,37 @@
+import { SluiceError } from '../model/error.ts'
+
+export function duration(seconds: number): string {
+  if (seconds < 100) return `${seconds.toFixed(1)} s`
+  const minutes = Math.floor(seconds / 60)
+  return `${minutes} min ${Math.round(seconds - minutes * 60)} s`
+}
+
+export function percent(share: number): string {
+  const value = share * 100
+  return `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`
+}
+
+/** `90s`, `10m`, `2h` in milliseconds. */
+export function durationMs(text: string, flag: string): number {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  if (number === undefined) {
+    throw new SluiceError('USAGE', `${flag} ${text} is no duration`, { hint: 'write 90s, 10m or 2h' })
+  }
+  return Number(number) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
+}
+
+/** Columns as wide as they must be. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (all, row) => row.map((cell, index) => Math.max(all[index] ?? 0, cell.length)),
+    [],
+  )
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { MASK } from './mask.ts'
+import { printableConfig } from './print.ts'
+import { resolveConfig } from './resolve.ts'
+
+test('what looks like a credential is masked, and nothing else', () => {
+  const env = {
+    LOG_LEVEL: 'info',
+    STRIPE_SECRET_KEY: 'sk_live_51Habcdef',
+    dbPassword: 'hunter2',
+    SENTRY_DSN: 'https://abc@sentry.example/1',
+    REDIS_URL: 'redis://user:pa55@cache:6379/0',
+    PUBLIC_URL: 'https://shop.example/path?x=1',
+    SOMETHING: 'ghp_0123456789abcdefghijABCDEFGHIJ',
+    KEEP_ALIVE_TIMEOUT: '120',
+    COMMIT: 'main',
+  }
+  const config = resolveConfig(
+    {
+      project: 'shop',
+      services: { web: { start: 'URL=postgres://a:b3@c/d node server.js', env } },
+      database: { url: 'postgres://app:s3cret@db.example/shop' },
+      build: { env: { NPM_TOKEN: 'npm_abc' } },
+      environments: { p: {} },
+    },
+    'p',
+  )
+  const shown = printableConfig(config)
+  expect(shown.services[0]?.env).toEqual({
+    ...env,
+    STRIPE_SECRET_KEY: MASK,
+    dbPassword: MASK,
+    SENTRY_DSN: MASK,
+    REDIS_URL: `redis://user:${MASK}@cache:6379/0`,
+    SOMETHING: MASK,
+  })
+  expect(shown.services[0]?.start).toBe(`URL=postgres://a:${MASK}@c/d node server.js`)
+  expect(shown.database?.url).toBe(`postgres://app:${MASK}@db.example/shop`)
+  expect(shown.build.env).toEqual({ NPM_TOKEN: MASK })
+  expect(config.services[0]?.env.dbPassword).toBe('hunter2')
+})

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createApi, serveApi } from '../api/index.ts'
+import { fileArtifactStore } from '../build/file-artifact-store.ts'
+import { localBuilder } from '../build/local-builder.ts'
+import { type Clock, createEngine, type EngineContext } from '../engine/index.ts'
+import * as judge from '../judge/index.ts'
+import type { ReleaseRecord } from '../model/release.ts'
+import { resolveDatabaseUrl } from '../postgres/database-url.ts'
+import { postgresCluster } from '../postgres/postgres-cluster.ts'
+import { openSecretBox } from '../secrets/secret-box.ts'
+import { openDatabase } from '../store/database.ts'
+import { listEnvironments } from '../store/environments.ts'
+import { migrate } from '../store/migrate.ts'
+import { type Home, homeAt } from '../support/home.ts'
+import type { Log } from '../support/log.ts'
+import { messageOf } from '../support/message-of.ts'
+import { userEnvironment } from '../support/user-environment.ts'
+import { localTarget } from '../targets/local/local-target.ts'
+import { clusterEvents } from './cluster-events.ts'
+import { type EdgeChoice, startEdge } from './edge-choice.ts'
+import { keepEdge } from './edge-keeper.ts'
+import { environmentDatabases } from './environment-databases.ts'
+import { lockHome } from './lock.ts'
+import { policyFor } from './policy.ts'
+
+const START_MS = 60_000
+
+export interface ControlPlaneOptions {
+  readonly homeRoot: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly execPath: string
+  readonly edge: EdgeChoice
+  readonly token: string
+  readonly version: string
+  readonly log: Log
+  /** Asked for by the API: `all` also stops fleets, edge and databases. */
+  readonly onShutdown: (options: { readonly all: boolean }) => void
+}
+
+export interface ControlPlane {
+  readonly port: number
+  /** Users are served on; `all` stops everything. */
+  stop(options: { readonly all: boolean }): Promise<void>
+}
+
+const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() }
+
+/** Puts the parts together, brings back what should run, resumes what was in flight, and listens. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { environment, log } = options
+  const home = homeAt(options.homeRoot)
+  const lock = await lockHome(home.control)
+  const stopping = new AbortController()
+
+  // PostgreSQL and the edge are started side by side: neither needs the other.
+  const [store, edge] = await Promise.all([openStore(home, environment, log), startEdge(options.edge, home, log)])
+  const { database, url } = store
+  const secrets = await openSecretBox(home.secrets)
+  const databases = environmentDatabases({ directory: home.databases, log })
+  const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
+  const builder = localBuilder({ artifacts, home, log, environment, execPath: options.execPath })
+
+  const parts = createEngine({
+    database,
+    databaseUrl: url,
+    target: (resolveEnvironmentOf, onChange) =>
+      localTarget({
+        edge,
+        home,
+        files: (release: ReleaseRecord) => artifacts.tree(release.artifact),
+        environmentOf: resolveEnvironmentOf,
+        onChange,
+        log,
+      }),
+    hold: (order) => edge.hold(order),
+    builder,
+    artifacts,
+    secrets,
+    databases,
+    judge,
+    policyFor,
+    userEnvironment: userEnvironment(environment, options.execPath),
+    clock: systemClock,
+    log,
+  })
+  keepEdge({
+    edge,
+    start: () => startEdge(options.edge, home, log),
+    log,
+    signal: stopping.signal,
+    onRestart: () => parts.reconcile(),
+  })
+
+  const api = createApi({
+    engine: parts.engine,
+    token: options.token,
+    version: options.version,
+    log,
+    onShutdown: options.onShutdown,
+    dossier: (deployment) => parts.dossier(deployment),
+  })
+  await parts.launch()
+  // Adoption is quick; a relaunch after a reboot takes as long as the applications need, and nobody waits for it here.
+  void parts.reconcile().catch((error: unknown) => log.error(`reconciliation failed: ${messageOf(error)}`))
+  const server = await serveApi({ api, host: '127.0.0.1', port: 0 })
+
+  return {
+    port: server.port,
+    async stop({ all }) {
+      stopping.abort()
+      await server.close()
+      if (all) {
+        await parts.stopFleets()
+        await edge.close({ stop: true })
+        await databases.stopAll((await listEnvironments(database)).map((row) => row.key))
+      }
+      await Promise.race([parts.shutdown(), sleep(3000)])
+      await Promise.race([store.close(), sleep(2000)])
+      await store.stop(all)
+      await lock.release()
+    },
+  }
+}
+
+interface OpenedStore {
+  readonly database: EngineContext['database']
+  readonly url: string
+  close(): Promise<void>
+  /** PostgreSQL runs on unless everything is stopped. */
+  stop(all: boolean): Promise<void>
+}
+
+async function openStore(
+  home: Home,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: Log,
+): Promise<OpenedStore> {
+  const choice = resolveDatabaseUrl(environment)
+  let url: string
+  let stop = async (_all: boolean) => {}
+  if (choice.kind === 'url') {
+    url = choice.url
+  } else {
+    const cluster = postgresCluster({ directory: home.postgres, log: (line) => log.info(line) })
+    await cluster.start({ signal: AbortSignal.timeout(START_MS), deadlineMs: START_MS })
+    const watch = cluster.watch(clusterEvents('the control plane’s PostgreSQL', log))
+    url = (await cluster.ensureDatabase({ database: 'sluice', role: 'sluice', password: cluster.address().password }))
+      .url
+    stop = async (all) => {
+      if (all) await cluster.stop({ mode: 'fast', deadlineMs: 20_000 })
+      else await watch.close()
+    }
+  }
+  const opened = openDatabase({
+    url,
+    onError: (error) => log.warn(`database connection lost: ${error.message}`),
+  })
+  await migrate(opened.pool)
+  return { database: opened.database, url, close: () => opened.close(), stop }
+}

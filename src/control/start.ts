@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process'
+import { access, constants, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { ApiClient } from '../api/client/client.ts'
+import type { ControlAddress } from '../api/client/transport.ts'
+import { SluiceError } from '../model/error.ts'
+import { type Home, homeAt } from '../support/home.ts'
+import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
+
+const START_MS = 90_000
+
+/** What a running control plane says of itself in `control/control.json`. */
+export interface ControlRecord extends ProcessIdentity {
+  readonly port: number
+  readonly version: string
+}
+
+/** The control plane that lives on this home; null when none does. */
+export async function livingControlPlane(home: Home): Promise<ControlRecord | null> {
+  try {
+    const record = JSON.parse(await readFile(join(home.control, 'control.json'), 'utf8')) as ControlRecord
+    return isAlive(record) ? record : null
+  } catch {
+    return null
+  }
+}
+
+export async function addressOf(home: Home, record: ControlRecord): Promise<ControlAddress> {
+  return { port: record.port, token: (await readFile(join(home.control, 'token'), 'utf8')).trim() }
+}
+
+/** A client of whichever control plane lives on the home; with `ensure` a dead one is started again. */
+export async function clientFor(
+  home: Home,
+  record: ControlRecord,
+  ensure: (() => Promise<ControlRecord>) | null,
+): Promise<ApiClient> {
+  const address = await addressOf(home, record)
+  return new ApiClient(
+    ensure === null ? { address } : { address, reconnect: async () => addressOf(home, await ensure()) },
+  )
+}
+
+export interface EnsureOptions {
+  readonly homeRoot: string
+  readonly edge?: string
+  readonly execPath: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly onStart?: () => void
+}
+
+/** Answers the control plane of this home, starting it when it is absent. Throws `CONTROL_PLANE_START_FAILED` with its last words. */
+export async function ensureControlPlane(options: EnsureOptions): Promise<ControlRecord> {
+  const home = homeAt(options.homeRoot)
+  const living = await livingControlPlane(home)
+  if (living !== null) return living
+  await prepareHome(home)
+  options.onStart?.()
+  const logFile = join(home.control, 'control.log')
+  const log = await open(logFile, 'a', 0o600)
+  const { size: logStart } = await log.stat()
+  // The published package holds JavaScript: the program beside this file has this file's ending.
+  const program = fileURLToPath(import.meta.url).replace(/start\.(ts|js)$/, 'process.$1')
+  const edge = options.edge === undefined ? [] : ['--edge', options.edge]
+  const child = spawn(options.execPath, [program, '--home', home.root, ...edge], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: home.root,
+    env: options.environment,
+  })
+  let ended: number | null | undefined
+  child.on('error', () => (ended = null))
+  child.on('exit', (code) => (ended = code))
+  child.unref()
+  await log.close()
+  const deadline = performance.now() + START_MS
+  while (performance.now() < deadline) {
+    const record = await livingControlPlane(home)
+    if (record !== null) return record
+    if (ended !== undefined) {
+      // Another call was faster: its control plane holds the lock and will say so in a moment.
+      if (ended === 3) {
+        ended = undefined
+        await sleep(100)
+        continue
+      }
+      throw await startFailed(logFile, logStart, ended)
+    }
+    await sleep(15)
+  }
+  throw await startFailed(logFile, logStart, null)
+}
+
+async function prepareHome(home: Home): Promise<void> {
+  try {
+    await mkdir(home.root, { recursive: true, mode: 0o755 })
+    const { uid } = await stat(home.root)
+    if (process.getuid !== undefined && process.getuid() !== 0 && uid !== process.getuid()) {
+      throw new SluiceError('HOME_FOREIGN', `${home.root} belongs to another user (uid ${uid})`, {
+        hint: 'choose another folder with --home or SLUICE_HOME, or run as that user',
+      })
+    }
+    await access(home.root, constants.W_OK | constants.X_OK)
+    await mkdir(home.control, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    if (error instanceof SluiceError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    throw new SluiceError('HOME_NOT_WRITABLE', `${home.root} cannot be written (${code ?? 'unknown reason'})`, {
+      hint: `choose another folder with --home or SLUICE_HOME, or make ${dirname(home.root)} writable`,
+    })
+  }
+}
+
+async function startFailed(logFile: string, from: number, code: number | null): Promise<SluiceError> {
+  const text = (await readFile(logFile, 'utf8').catch(() => '')).slice(from)
+  const last = text.trim().split('\n').at(-1) ?? ''
+  const said = parseLine(last)
+  if (said?.error !== undefined) return SluiceError.fromJSON(JSON.parse(said.error))
+  return new SluiceError(
+    'CONTROL_PLANE_START_FAILED',
+    `the control plane did not start${code === null ? ' in time' : ` (exit code ${code})`}: ${said?.msg ?? last}`,
+    {
+      hint: `read ${logFile}`,
+    },
+  )
+}
+
+function parseLine(line: string): { readonly msg?: string; readonly error?: string } | null {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
+}
