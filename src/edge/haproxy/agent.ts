@@ -342,5 +342,5 @@ export class HaproxyAgent implements Edge {
 function workerReading({ servers, assigned, worker, atMs }: PlaneReading): WorkerReading {
   const backends = servers.filter((row) => row['svname'] === 'BACKEND')
   const inFlight = new Map(backends.map((row) => [nameOf(row), Number(row['scur'])]))
-  return { worker: worker ?? 0, assigned, inFlight, atMs }
+  return { worker, assigned, inFlight, atMs }
 }

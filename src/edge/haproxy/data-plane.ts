@@ -34,7 +34,8 @@ export interface PlaneReading {
   readonly assigned: ReadonlyMap<string, number>
   /** By `backend/slot` and by backend: requests in flight in workers that a reload replaced. */
   readonly inFlightElsewhere: ReadonlyMap<string, number>
-  readonly worker: number | null
+  /** Pid of the worker that answered. */
+  readonly worker: number
   readonly atMs: number
 }
 
@@ -234,9 +235,11 @@ export class DataPlane {
   async read(): Promise<PlaneReading> {
     if (this.#oldWorkers.length > 0 || this.#worker === null) await this.#noteWorkers()
     // The table comes first: what begins between the two is then in flight but not yet assigned, never the reverse.
-    const text = await ask(this.#layout.runtimeSocket, 'show table counters; show stat -1 6 -1')
+    const text = await ask(this.#layout.runtimeSocket, 'show info; show table counters; show stat -1 6 -1')
     const atMs = Date.now()
     const split = text.indexOf('# pxname')
+    // In the middle of a reload it may be the one worker or the other that answers.
+    const worker = Number(/^Pid: (\d+)$/m.exec(text)?.[1] ?? 0)
     const assigned = new Map<string, number>()
     for (const [key, row] of parseTable(text.slice(0, split))) assigned.set(key, Number(row['gpc1']))
     const inFlightElsewhere = new Map<string, number>()
@@ -247,7 +250,7 @@ export class DataPlane {
         inFlightElsewhere.set(name, (inFlightElsewhere.get(name) ?? 0) + Number(row['scur']))
       }
     }
-    return { servers: parseStat(text.slice(split)), assigned, inFlightElsewhere, worker: this.#worker, atMs }
+    return { servers: parseStat(text.slice(split)), assigned, inFlightElsewhere, worker, atMs }
   }
 
   /** Ends what is in flight on slots, in all workers. */

@@ -36,7 +36,11 @@ interface Range extends AboutArrival {
 /** The clocks of both processes are the same, their roundings are not. */
 const CLOCK_SLACK_MS = 2
 
+/** What a worker had done when counting began. */
+export type Before = Pick<Reading, 'assigned' | 'inFlight' | 'atMs'>
+
 export class Ledger {
+  readonly #before: Before
   #logged: number
   #reported = 0
   #last: Range
@@ -45,13 +49,16 @@ export class Ledger {
   readonly #underWay = new Map<number, AboutArrival>()
 
   /** What a worker assigned before anybody counted is taken for answered, but for what was in flight. */
-  constructor(before: { readonly assigned: number; readonly inFlight: number } = { assigned: 0, inFlight: 0 }) {
+  constructor(before: Before = { assigned: 0, inFlight: 0, atMs: 0 }) {
+    this.#before = before
     this.#logged = before.assigned - before.inFlight
     this.#last = { from: before.assigned, to: before.assigned, second: 0, weight: 0, lost: 0 }
   }
 
   /** A logged request; returns its arrival when its assignment was counted already. */
   ended(sequence: number, endedAtMs: number): AboutArrival | null {
+    // Kept for us while nobody listened: taken for answered already.
+    if (sequence <= this.#before.assigned && endedAtMs <= this.#before.atMs) return null
     this.#logged++
     const open = this.#open
     if (open !== null) {

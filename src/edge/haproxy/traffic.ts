@@ -35,6 +35,7 @@ export class Traffic {
   readonly #instances = new Map<string, InstanceTraffic>()
   readonly #templates = new Map<string, RouteTemplates>()
   #pool: Pool = []
+  #hasGap = false
   readonly #ledgers = new Map<string, Ledger>()
 
   constructor(samples: SampleLog, mark: string) {
@@ -57,7 +58,10 @@ export class Traffic {
 
   line(text: string): void {
     const request = parseLogLine(text, this.#mark)
-    if (request === null) return
+    if (request === null) {
+      if (/\bdropped\b/.test(text)) this.#hasGap = true
+      return
+    }
     const { sequence, worker, endedAtMs } = request
     const counted = sequence === null ? null : this.#ledgerOf(worker, request.backend).ended(sequence, endedAtMs)
     const [backend = '', service = '', release = ''] = request.route.split('|')
@@ -69,9 +73,9 @@ export class Traffic {
   }
 
   /** Begins with a worker that served before we listened. */
-  adopt({ worker, assigned, inFlight }: WorkerReading): void {
+  adopt({ worker, assigned, inFlight, atMs }: WorkerReading): void {
     for (const [backend, count] of assigned) {
-      const before = { assigned: count, inFlight: inFlight.get(backend) ?? 0 }
+      const before = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs }
       this.#ledgers.set(`${worker} ${backend}`, new Ledger(before))
     }
   }
@@ -79,6 +83,11 @@ export class Traffic {
   /** Takes a reading, and counts what has been under way since the one before. `weightIn` is the weight of now. */
   read({ worker, assigned, inFlight, atMs }: WorkerReading, weightIn: (environment: string) => number): void {
     for (const key of this.#ledgers.keys()) if (!key.startsWith(`${worker} `)) this.#ledgers.delete(key)
+    if (this.#hasGap) {
+      // We were too slow for the log: what it dropped must not look like requests that instances lost.
+      this.#hasGap = false
+      this.adopt({ worker, assigned, inFlight, atMs })
+    }
     for (const [backend, count] of assigned) {
       const user = this.#owners.get(backend)?.[0]?.user
       const weight = user === undefined ? 0 : weightIn(user.environment)
