@@ -66,8 +66,16 @@ export function listDeployments(
   return select.orderBy('number', 'desc').limit(query.limit).execute()
 }
 
-/** Compare-and-set on the state: an illegal move throws `STATE_CONFLICT`, so a stale writer can never win. */
-export async function moveDeployment(database: Database, id: string, to: DeploymentState): Promise<DeploymentRow> {
+/**
+ * Compare-and-set on the state, with what changes with it in the same transaction: an illegal move throws
+ * `STATE_CONFLICT`, so a stale writer can never win, and nobody sees a state without its reason.
+ */
+export async function moveDeployment(
+  database: Database,
+  id: string,
+  to: DeploymentState,
+  changeFor: (row: DeploymentRow) => Updateable<Tables['deployments']> = () => ({}),
+): Promise<DeploymentRow> {
   return database.transaction().execute(async (transaction) => {
     const row = await transaction
       .selectFrom('deployments')
@@ -78,7 +86,7 @@ export async function moveDeployment(database: Database, id: string, to: Deploym
     assertMove(row.state, to)
     return transaction
       .updateTable('deployments')
-      .set({ state: to })
+      .set({ ...changeFor(row), state: to })
       .where('id', '=', id)
       .returningAll()
       .executeTakeFirstOrThrow()
