@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { EdgeInstance, RouteTable } from '../../edge/edge.ts'
+import type { RouteTable } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Instance } from '../../model/instance.ts'
 import { only, options } from '../target.contract.ts'
@@ -172,35 +172,6 @@ test('an instance that was drained by an attempt cut short is replaced, as the e
   expect(fleet.instances.map(({ id }) => id)).not.toContain(drained)
 })
 
-test('an instance that listens on the wrong port is told which one', async () => {
-  const release = world.release({ id: 'r1', env: { APP_PORT: '0' }, readyMs: 700 })
-  const failure = await world.target.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
-  expect(failure).toMatchObject({
-    code: 'INSTANCE_NOT_LISTENING',
-    message: expect.stringMatching(/listens on 127\.0\.0\.1:\d+ and not on 127\.0\.0\.1:\d+/),
-  })
-})
-
-test('a crash is told at once, with its exit code, and not at the deadline', async () => {
-  const release = world.release({
-    id: 'r1',
-    env: { APP_CRASH_AFTER_MS: '300', APP_EXIT_CODE: '7', APP_NEVER_LISTEN: '1' },
-    readyMs: 100_000,
-  })
-  await expect(world.target.scale(release, { web: 1 }, options({ deadlineMs: 50_000 }))).rejects.toMatchObject({
-    code: 'INSTANCE_CRASHED',
-    details: { exitCode: 7 },
-  })
-})
-
-test('an unhealthy release is told its status', async () => {
-  const release = world.release({ id: 'r1', env: { APP_HEALTH_STATUS: '503' }, readyMs: 700 })
-  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({
-    code: 'INSTANCE_UNHEALTHY',
-    details: { status: 503, path: '/health' },
-  })
-})
-
 test('children of a program that ignores SIGTERM are gone after retire', async () => {
   const release = world.release({ id: 'r1', env: { APP_IGNORE_SIGTERM: '1', APP_CHILDREN: '2' } })
   const [web] = release.services
@@ -219,15 +190,6 @@ test('a release that writes megabytes in a line and fills its log is served all 
   expect(await world.get('/')).toMatchObject({ status: 200 })
   const query = { environment, tail: 5, follow: false, signal: new AbortController().signal }
   for await (const { line } of world.target.logs(query)) expect(line.length).toBeLessThan(20_000)
-})
-
-test('the log of a failed release can still be read', async () => {
-  const release = world.release({ id: 'r1', env: { APP_CRASH_AFTER_MS: '0' } })
-  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({ code: 'INSTANCE_CRASHED' })
-  const lines: string[] = []
-  const query = { environment, release: 'r1', tail: 10, follow: false, signal: new AbortController().signal }
-  for await (const { line } of world.target.logs(query)) lines.push(line)
-  expect(lines).toContain('Error: crashed on purpose')
 })
 
 test('an instance whose port is taken by a stranger gets another one', async () => {
@@ -257,31 +219,6 @@ test('an instance whose port is taken by a stranger gets another one', async () 
   } finally {
     for (const stranger of strangers) stranger.close()
   }
-})
-
-test('when every port is taken, the failure says so', async () => {
-  const stranger = createServer((_, response) => response.end('stranger'))
-  const taken = await freePorts().pick(new Set())
-  await new Promise<void>((resolve) => stranger.listen(taken, '127.0.0.1', resolve))
-  const real = freePorts()
-  let picks = 0
-  const target = world.restart({
-    ports: { pick: (avoid) => (++picks === 1 ? real.pick(avoid) : Promise.resolve(taken)) },
-  })
-  await expect(target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
-    code: 'NO_PORT',
-  })
-  stranger.close()
-})
-
-test('a taken public port is told before anything is started', async () => {
-  const stranger = createServer()
-  await new Promise<void>((resolve) => stranger.listen(world.httpPort, '127.0.0.1', resolve))
-  await expect(world.target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
-    code: 'PORT_TAKEN',
-  })
-  expect(await world.runtime.list()).toEqual([])
-  stranger.close()
 })
 
 test('workers run without a port, and a worker that ends at once fails the launch', async () => {
@@ -330,26 +267,6 @@ test('immutable assets of the last releases stay in the table after they are ret
     path: '/_app/immutable',
     directory: join(world.folder, 'trees', 'r5', 'immutable'),
   })
-})
-
-test('an instance that the edge finds unhealthy fails the launch with what the edge saw', async () => {
-  class BlindEdge extends PlainEdge {
-    override async inspect() {
-      const state = await super.inspect()
-      const blind = (each: EdgeInstance) => ({ ...each, healthy: false })
-      return {
-        ...state,
-        environments: state.environments.map((each) => ({ ...each, instances: each.instances.map(blind) })),
-      }
-    }
-  }
-  const edge = new BlindEdge()
-  const target = world.restart({ edge })
-  await expect(target.scale(world.release({ id: 'r1', readyMs: 800 }), { web: 1 }, options())).rejects.toMatchObject({
-    code: 'INSTANCE_UNHEALTHY',
-  })
-  expect(await world.runtime.list()).toEqual([])
-  await edge.close()
 })
 
 test('a launch outlives an edge that is away for a moment', async () => {
