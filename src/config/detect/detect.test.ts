@@ -266,9 +266,7 @@ test('the file that is written reads well', async () => {
         },
       },
       // A PostgreSQL for each environment, handed over as DATABASE_URL.
-      database: {
-        engine: 'postgres',
-      },
+      database: { engine: 'postgres' },
       environments: {
         staging: { strategy: 'rolling' },
         production: { strategy: 'canary' },

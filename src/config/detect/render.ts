@@ -25,7 +25,8 @@ function render(value: unknown, depth: number): string {
   const entries = Object.entries(value)
   const short = inline(value)
   const isCommented = entries.some(([key]) => commentFor(key) !== undefined)
-  if (depth > 1 && !isCommented && depth * 2 + short.length <= WIDTH) return short
+  const isDeep = depth > 1 || (depth === 1 && !entries.some(([, child]) => isRecord(child)))
+  if (isDeep && !isCommented && depth * 2 + short.length <= WIDTH) return short
   const indent = '  '.repeat(depth + 1)
   const lines = entries.map(([key, child]) => {
     const comment = commentFor(key)

@@ -49,7 +49,7 @@ export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOpti
     const answers = child.stdio[OUTCOME_FD] as Readable
     answers.setEncoding('utf8').on('data', (text: string) => {
       answer += text
-      if (answer.includes('\n')) settle(() => resolve({ outcome: JSON.parse(answer) as Outcome, printed }))
+      if (answer.includes('\n')) settle(() => resolve(evaluationOf(answer, printed)))
       else if (answer.length > OUTCOME_CHARACTERS) end('an answer of more than 8,000,000 characters')
     })
     const timer = setTimeout(() => settle(() => resolve({ outcome: 'late', printed })), deadlineMs)
@@ -85,4 +85,16 @@ export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOpti
       child.once('close', close)
     }
   })
+}
+
+/** The descriptor is the user's code's too: what stands there may be anything. */
+function evaluationOf(answer: string, printed: string): Evaluation {
+  try {
+    const outcome: unknown = JSON.parse(answer)
+    if (typeof outcome === 'object' && outcome !== null && 'kind' in outcome)
+      return { outcome: outcome as Outcome, printed }
+  } catch {
+    // told below
+  }
+  return { outcome: null, printed, ended: `something else on descriptor ${OUTCOME_FD}` }
 }
