@@ -67,8 +67,8 @@ function documentOf(evaluation: Evaluation, file: string, deadlineMs: number): u
     const isWaiting = evaluation.ended === 'exit code 13' || evaluation.ended === 'exit code 0'
     throw new SluiceError('CONFIG_THROWS', `${name} ended before it gave a configuration (${evaluation.ended})`, {
       hint: isWaiting
-        ? 'it calls process.exit, or waits for a promise that nothing will settle'
-        : 'look for process.exit, or for something that takes all memory',
+        ? 'it ends its own process, or waits for a promise that nothing will settle'
+        : 'it ends its own process, or takes all memory',
       details: shownDetails(printed),
     })
   }

@@ -158,7 +158,7 @@ function suggestion(schema: z.ZodType, value: unknown): string | undefined {
     const isNumber = element?.def.type === 'number' && !Number.isNaN(Number(value))
     return `write [${isNumber ? value : JSON.stringify(value)}]`
   }
-  return undefined
+  return schema.meta()?.description
 }
 
 /** The value itself in the right form, where it can be guessed. */

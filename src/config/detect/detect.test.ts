@@ -158,7 +158,7 @@ test('a server that cannot work yet is told why', async () => {
   })
   expect(only(config)).toMatchObject({ service: { start: 'npm run start' }, build: { command: 'npm run build' } })
   expect(detected.todo).toEqual([
-    'let the server listen on process.env.PORT: each instance gets a port of its own',
+    'let the server listen on the port that the variable PORT names: each instance gets a port of its own',
     'move tsx from devDependencies to dependencies: the start script runs it in production',
     'run npm install (or pnpm, yarn) and commit the lock file: builds install from it',
   ])

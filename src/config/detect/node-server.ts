@@ -38,7 +38,9 @@ async function describe(folder: ProjectFolder, framework: string, start: string 
     settings: { kind: 'web', ...build, start: start ?? 'node server.js', ...(health === null ? {} : { health }) },
     todo: [
       ...(start === null ? ['set services.web.start to the command that starts the server'] : []),
-      ...(readsPort ? [] : ['let the server listen on process.env.PORT: each instance gets a port of its own']),
+      ...(readsPort
+        ? []
+        : ['let the server listen on the port that the variable PORT names: each instance gets a port of its own']),
       ...developmentProgram(folder, start),
     ],
     notes: health === null ? ['no health path was found: an instance counts as ready once it accepts connections'] : [],
