@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { median } from '../support/stats.ts'
+import { plainTable, type Table } from '../support/table.ts'
 import { isJudgeName, type JudgeName, judgeNames } from './judges/registry.ts'
-import { createPool } from './pool.ts'
+import { createPool, type Pool } from './pool.ts'
+import { type RealRun, realRollouts } from './real-edge.ts'
 import { parseScenario } from './scenario.ts'
 import type { Summary } from './summary.ts'
 import { printTables, tableNames } from './tables.ts'
@@ -10,6 +13,7 @@ const usage = `npm run bench -- judge [--scenario FILE] [--runs N] [--seed S] [-
 
   without --scenario   prints the tables (300 runs a cell; --full 1,000): ${tableNames.join(', ')}
   --judge NAME         ${judgeNames.join(', ')}
+  --edge [--rate Q]    real rollouts behind the real edge, 100 requests/s, beside the simulator's prediction
 Times are those of decisions; they take effect the scenario's reactionSeconds later.`
 
 export const bench = {
@@ -29,6 +33,8 @@ async function run(args: string[]): Promise<void> {
       judge: { type: 'string', default: 'sluice' },
       full: { type: 'boolean', default: false },
       tables: { type: 'string' },
+      edge: { type: 'boolean', default: false },
+      rate: { type: 'string', default: '0.05' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -40,6 +46,10 @@ async function run(args: string[]): Promise<void> {
   const seed = whole(values.seed, 'seed')
   const pool = createPool()
   try {
+    if (values.edge) {
+      await behindTheEdge(pool, whole(values.runs ?? '20', 'runs'), Number(values.rate), seed)
+      return
+    }
     if (values.scenario === undefined) {
       const only = values.tables?.split(',').map((name) => name.trim())
       await printTables(pool, { runs, seed, ...(only === undefined ? {} : { only }), json: values.json })
@@ -54,6 +64,66 @@ async function run(args: string[]): Promise<void> {
   } finally {
     await pool.close()
   }
+}
+
+/** Real applications behind the Node edge, four rollouts side by side, and what the simulator says about the same. */
+async function behindTheEdge(pool: Pool, runs: number, newRate: number, seed: number): Promise<void> {
+  const options = {
+    runs,
+    lanes: Math.min(4, runs),
+    requestsPerSecond: 100,
+    oldRate: 0.001,
+    newRate,
+    instances: 4,
+    warmUpSeconds: 60,
+    mostSeconds: 400,
+    seed,
+  }
+  const results = await realRollouts(options, (run) =>
+    process.stdout.write(`${run.failedRequests} failed: ${run.summary}\n`),
+  )
+  const predicted = await pool.run({
+    judge: 'sluice',
+    runs: 300,
+    seed,
+    scenario: {
+      id: 'the same, simulated',
+      seconds: 400,
+      requestsPerSecond: 100,
+      instances: 8,
+      reactionSeconds: 2,
+      old: { errorRate: 0.001 },
+      new: { errorRate: newRate },
+      noise: [],
+      policy: 'default',
+    },
+  })
+  const never = options.mostSeconds + 1
+  const middle = (of: (run: RealRun) => number | null) => median(results.map((run) => of(run) ?? never))
+  const rolledBack = results.filter(({ action }) => action === 'roll-back').length / results.length
+  const table: Table = {
+    title: `0.1 % → ${newRate * 100} % at 100 requests/s, ${runs} rollouts behind the Node edge, weights in force after ${Math.max(...results.map(({ applySeconds }) => applySeconds)).toFixed(2)} s at most`,
+    columns: ['', 'rolled back', 'failed requests: median', 'mean', 'protected s', 'decided s'],
+    rows: [
+      [
+        'real',
+        rolledBack,
+        middle((run) => run.failedRequests),
+        results.reduce((sum, run) => sum + run.failedRequests, 0) / results.length,
+        middle((run) => run.protectedSeconds),
+        middle((run) => run.decidedSeconds),
+      ],
+      [
+        'simulated',
+        predicted.rolledBack,
+        null,
+        predicted.failedRequests.mean,
+        predicted.protectedSeconds.median,
+        predicted.rollbackSeconds.median,
+      ],
+    ],
+  }
+  process.stdout.write(`${plainTable(table)}\n`)
 }
 
 function whole(text: string, name: string): number {

@@ -14,7 +14,7 @@ import { addRoutes } from './route-watch.ts'
 import { addRequests } from './routing-guard.ts'
 import { bookShared } from './second-look.ts'
 import { openSlot, recent, slotOf } from './seconds.ts'
-import { forgetGone, serving } from './served.ts'
+import { forgetGone, isCold, serving } from './served.ts'
 import type { JudgeState } from './state.ts'
 import { addSuspect, fadeSuspects, isEjected } from './suspects.ts'
 import { addWebVital, closeWebVitalsBlock } from './web-vitals-test.ts'
@@ -105,12 +105,12 @@ function group({ sample, release, bad, answered }: Increment, into: Group): void
   }
 }
 
-function bookTotals(state: JudgeState, { sample, release }: Increment): void {
+function bookTotals(state: JudgeState, { sample, release, second }: Increment): void {
   const totals = state.totals[release]
   totals.requests += sample.requests
   totals.bad += sample.bad
   totals.distinct += sample.distinctBad ?? sample.bad
-  if (sample.requests > 0 && sample.instance !== undefined) state.served[sample.instance] = 1
+  if (sample.requests > 0 && sample.instance !== undefined) state.served[sample.instance] ??= second
 }
 
 /** True when a cell that was closed has changed. */
@@ -141,6 +141,7 @@ function bookSecondLook(state: JudgeState, { sample, release, second, weight, ba
 function bookLatency(state: JudgeState, { sample, release, second, ended }: Increment, shift: number): void {
   const baseline = state.learned.latency
   if (baseline === null || state.latency === null) return
+  if (isCold(state, sample.instance, second)) return
   const { latency } = sample
   if (latency !== undefined) {
     addLatency(state.latency, second, release, latency, baseline, shift)

@@ -1,4 +1,4 @@
-import type { Sample } from '../model/sample.ts'
+import { LATENCY_SCALE, latencyUpperBoundMs, type Sample } from '../model/sample.ts'
 import type { History } from './judge.ts'
 
 /**
@@ -8,6 +8,8 @@ import type { History } from './judge.ts'
 export interface LatencyBaseline {
   /** Buckets above which a request of the old release counts as slow, per quantile. */
   readonly buckets: readonly number[]
+  /** Buckets by which each threshold is raised at least for the new release: 5 ms more are no slow-down that matters. */
+  readonly leastShifts: readonly number[]
   /** Share of the old release's requests above them. */
   readonly shares: readonly number[]
   /** Instance-to-instance standard deviation of ln p90, sampling noise taken off. */
@@ -16,6 +18,13 @@ export interface LatencyBaseline {
 
 const quantiles = [0.5, 0.75, 0.9, 0.95, 0.99] as const
 const ENOUGH = 200
+/** Relative tolerances mean nothing for an application that answers in 2 ms. */
+const UNNOTICED_MS = 5
+
+function leastShift(bucket: number): number {
+  const threshold = latencyUpperBoundMs(bucket)
+  return Math.round(Math.log2((threshold + UNNOTICED_MS) / threshold) * LATENCY_SCALE)
+}
 
 export function learnLatency(history: History): LatencyBaseline | null {
   const all = new Map<number, number>()
@@ -34,6 +43,7 @@ export function learnLatency(history: History): LatencyBaseline | null {
   const buckets = quantiles.map((quantile) => bucketAt(pooled, total, quantile))
   return {
     buckets,
+    leastShifts: buckets.map(leastShift),
     shares: buckets.map((bucket) =>
       Math.min(Math.max(shareAbove(pooled, total, bucket), 0.5 / total), 1 - 0.5 / total),
     ),

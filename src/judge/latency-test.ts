@@ -73,18 +73,17 @@ export function addLatency(
   const block = blockAt(test, index, shift)
   if (block === undefined) return
   const slow = release === 'new' ? block.slowNew : block.slowOld
-  const raised = release === 'new' ? block.shift : 0
-  const [at0 = 0, at1 = 0, at2 = 0, at3 = 0, at4 = 0] = baseline.buckets
+  const [at0 = 0, at1 = 0, at2 = 0, at3 = 0, at4 = 0] =
+    release === 'new' ? raisedThresholds(baseline, block.shift) : baseline.buckets
   let total = 0
   const counts = Object.values(histogram)
   for (const count of counts) total += count
   // By index, until every bucket was met: reading keys as text would cost more than all the rest of a step.
   let left = counts.length
-  for (let raw = Math.min(0, at0 + raised + 1); left > 0 && raw <= LAST_BUCKET; raw++) {
-    const count = histogram[raw]
+  for (let bucket = Math.min(0, at0 + 1); left > 0 && bucket <= LAST_BUCKET; bucket++) {
+    const count = histogram[bucket]
     if (count === undefined) continue
     left -= 1
-    const bucket = raw - raised
     if (bucket <= at0) continue
     slow[0] = (slow[0] ?? 0) + count
     if (bucket <= at1) continue
@@ -97,6 +96,15 @@ export function addLatency(
   }
   block[release] += total
   reopen(test, block)
+}
+
+/** Thresholds of the new release, rising. */
+function raisedThresholds(baseline: LatencyBaseline, shift: number): number[] {
+  let least = Number.NEGATIVE_INFINITY
+  return baseline.buckets.map((bucket, j) => {
+    least = Math.max(least, bucket + Math.max(shift, baseline.leastShifts[j] ?? 0))
+    return least
+  })
 }
 
 /**
@@ -179,7 +187,7 @@ export function closeLatencyBlocks(test: LatencyTest, second: number, baseline: 
 
 /** After this a pending request is slower than the largest threshold; a second more for news under way. */
 function patienceSeconds(baseline: LatencyBaseline, shift: number): number {
-  return Math.ceil(latencyUpperBoundMs((baseline.buckets.at(-1) ?? 0) + shift) / 1000) + 1
+  return Math.ceil(latencyUpperBoundMs(raisedThresholds(baseline, shift).at(-1) ?? 0) / 1000) + 1
 }
 
 /** ln of one bet that the odds of being slow are `odds` times those of the old release. */

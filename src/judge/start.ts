@@ -44,7 +44,7 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
     exposure: { from: 0, requests: 0, bad: 0 },
     totals: { old: { requests: 0, bad: 0, distinct: 0 }, new: { requests: 0, bad: 0, distinct: 0 } },
     answersKnown: history.samples.some((sample) => answersOf(sample) > 0),
-    served: Object.fromEntries(history.instances.map((id) => [id, 1])),
+    served: Object.fromEntries(history.instances.map((id) => [id, 0])),
     suspects: startSuspects(0),
     doubt: null,
     incidentSince: null,

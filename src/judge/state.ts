@@ -51,8 +51,8 @@ export interface JudgeState {
   totals: { old: Totals; new: Totals }
   /** True once samples tell answers apart from assignments (`statusClasses`). */
   answersKnown: boolean
-  /** Instances that got requests: workers and idle copies say nothing about failures. */
-  readonly served: Record<string, 1>
+  /** Instances that got requests, since which second: workers and idle copies say nothing about failures. */
+  readonly served: Record<string, number>
   /** Recent failures per instance of the new release. */
   suspects: Suspects
   doubt: Doubt | null
