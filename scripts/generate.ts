@@ -2,9 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openApiText } from '../src/api/openapi-text.ts'
+import { commands } from '../src/cli/commands/index.ts'
+import { cliManual } from '../src/cli/docs.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const files: readonly (readonly [string, string])[] = [['src/api/openapi.json', openApiText()]]
+const files: readonly (readonly [string, string])[] = [
+  ['src/api/openapi.json', openApiText()],
+  ['docs/cli.md', cliManual(commands)],
+]
 for (const [file, content] of files) {
   writeFileSync(join(root, file), content)
   console.log(file)

@@ -49,6 +49,12 @@ export async function followDeployment(
       if (options.until === 'serving' && event.data.serving === true) {
         return answerOf(await client.deployment(deployment.id), 'serving')
       }
+      if (event.data.ask === true) {
+        const asked = await client.deployment(deployment.id)
+        // A person at a terminal reads the question and goes on watching; a script has nobody to answer it.
+        if (asked.question !== null && !context.isInteractive) return waitingAnswer(asked)
+        if (asked.question !== null) context.say(questionText(asked))
+      }
     }
   } finally {
     if (timer !== null) clearTimeout(timer)
@@ -63,6 +69,25 @@ export async function followDeployment(
     hint: `follow it with \`sluice status ${deployment.environment}\`, take it back with \`sluice cancel ${deployment.id}\``,
     details: { deployment: deployment.id },
   })
+}
+
+const WAITING_FOR_APPROVAL = 6
+
+function waitingAnswer(deployment: Deployment): Answer {
+  const { json } = answerOf(deployment, 'waiting')
+  return {
+    json: { ...json, question: deployment.question },
+    text: questionText(deployment),
+    exitCode: WAITING_FOR_APPROVAL,
+  }
+}
+
+function questionText({ id, question }: Deployment): string {
+  return [
+    `${id} waits for a person: ${question?.text ?? ''} (until ${question?.deadline ?? 'its deadline'})`,
+    `  promote it: sluice approve ${id}`,
+    `  take it back: sluice approve ${id} --roll-back`,
+  ].join('\n')
 }
 
 /** The document of `deploy` and `rollback`, and the same for people. */

@@ -2,8 +2,19 @@ import { CommanderError, Command as Parser, Option as ParserOption } from 'comma
 import { SluiceError } from '../model/error.ts'
 import { nearest } from '../support/nearest.ts'
 import { version } from '../support/version.ts'
-import type { Command, Input } from './command.ts'
+import type { Command, Input, Option } from './command.ts'
 import type { Globals } from './context.ts'
+
+/** Known to every command. */
+export const globalOptions: readonly Option[] = [
+  { flags: '--home <directory>', description: 'where this installation lives (SLUICE_HOME)' },
+  { flags: '--config <file>', description: 'the configuration file' },
+  { flags: '--json', description: 'exactly one JSON document on standard output, also on failure' },
+  { flags: '--output <form>', description: 'ndjson: one event per line, the answer last' },
+  { flags: '--no-input', description: 'never ask' },
+  { flags: '-v, --verbose', description: 'say more on standard error' },
+  { flags: '--no-color', description: 'no colours' },
+]
 
 export type Parsed =
   | ({ readonly kind: 'command'; readonly command: Command; readonly globals: Globals } & Input)
@@ -53,14 +64,8 @@ function groupOf(root: Parser, groups: Map<string, Parser>, name: string, prepar
 
 /** Also behind the command: nobody remembers which flags come first. */
 function withGlobals(parser: Parser): Parser {
+  for (const { flags, description } of globalOptions) parser.addOption(new ParserOption(flags, description))
   return parser
-    .addOption(new ParserOption('--home <directory>', 'where this installation lives (SLUICE_HOME)'))
-    .addOption(new ParserOption('--config <file>', 'the configuration file'))
-    .addOption(new ParserOption('--json', 'exactly one JSON document on standard output, also on failure'))
-    .addOption(new ParserOption('--output <form>', 'ndjson: one event per line'))
-    .addOption(new ParserOption('--no-input', 'never ask'))
-    .addOption(new ParserOption('-v, --verbose', 'say more on standard error'))
-    .addOption(new ParserOption('--no-color', 'no colours'))
 }
 
 function usageError(error: CommanderError, argv: readonly string[], commands: readonly Command[]): SluiceError {
@@ -80,12 +85,7 @@ function usageError(error: CommanderError, argv: readonly string[], commands: re
           ...commands.flatMap((command) =>
             (command.options ?? []).flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
           ),
-          '--home',
-          '--config',
-          '--json',
-          '--output',
-          '--no-input',
-          '--verbose',
+          ...globalOptions.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
         ]
       : commands.flatMap((command) => [command.name, ...command.name.split(' ')])
   const suggestion = word === '' ? null : nearest(word, names)

@@ -1,0 +1,140 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { version } from '../support/version.ts'
+import { testControlPlane } from './testing/control-plane.ts'
+import { type RunSluiceOptions, runSluice } from './testing/run-sluice.ts'
+
+let plane: Awaited<ReturnType<typeof testControlPlane>>
+beforeAll(async () => {
+  plane = await testControlPlane()
+})
+afterAll(() => plane.close())
+
+const sluice = (args: readonly string[], options: Partial<RunSluiceOptions> = {}) =>
+  runSluice(args, { home: plane.home, cwd: plane.project, ...options })
+const documentsIn = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { v: number; type?: string; status?: string })
+
+test('ndjson: an event per line, then the same document as with --json', async () => {
+  plane.engine.script = ({ id, environment }, engine) => {
+    engine.tell({ type: 'deployment.weight', deployment: id, environment, data: { weight: 0.05 } })
+    engine.finish(id, 'succeeded')
+  }
+  const { code, stdout } = await sluice(['deploy', 'production', '--output', 'ndjson'])
+  plane.engine.script = null
+  const lines = documentsIn(stdout)
+  expect(code).toBe(0)
+  expect(lines.map(({ type }) => type ?? 'answer').slice(0, 3)).toEqual([
+    'deployment.created',
+    'deployment.weight',
+    'deployment.finished',
+  ])
+  expect(lines.every(({ v }) => v === 1)).toBe(true)
+  expect(lines.at(-1)).toMatchObject({ status: 'succeeded', environment: 'shop.production' })
+})
+
+test('people read the progress on standard error and the answer on standard output', async () => {
+  plane.engine.script = ({ id, environment }, engine) => {
+    const step = { name: 'launch', state: 'done', detail: '2 instances ready' }
+    engine.tell({ type: 'deployment.step', deployment: id, environment, data: step })
+    engine.tell({ type: 'deployment.weight', deployment: id, environment, data: { weight: 0.25, why: null } })
+    engine.finish(id, 'succeeded')
+  }
+  const { stdout, stderr } = await sluice(['deploy', 'staging'], { environment: { CI: 'true' } })
+  plane.engine.script = null
+  expect(stderr).toContain('launch: 2 instances ready')
+  expect(stderr).toContain('25 % on the new release')
+  expect(stdout).toMatch(/^d\d+ succeeded: shop\.staging is served by r\d+/)
+  expect(stdout).toContain('http://localhost:8080/')
+})
+
+test('--until serving and --detach do not wait for the outcome', async () => {
+  plane.engine.script = ({ id, environment }, engine) => {
+    engine.change(id, { state: 'baking', servingAt: '2026-01-01T00:00:01.000Z' })
+    const data = { state: 'baking', serving: true }
+    engine.tell({ type: 'deployment.state', deployment: id, environment, data })
+  }
+  const serving = await sluice(['deploy', 'production', '--until', 'serving', '--json'])
+  plane.engine.script = null
+  expect(serving.code).toBe(0)
+  expect(JSON.parse(serving.stdout)).toMatchObject({ status: 'serving' })
+  const detached = await sluice(['deploy', 'production', '--detach', '--json'])
+  expect(detached.code).toBe(0)
+  expect(JSON.parse(detached.stdout)).toMatchObject({ deployment: expect.stringMatching(/^d/) })
+})
+
+test('status names the control plane and every environment', async () => {
+  const { code, stdout } = await sluice(['status', 'production', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    v: 1,
+    controlPlane: { pid: process.pid, running: true },
+    environments: [{ name: 'production', fleets: [], deployment: { id: expect.any(String), running: true } }],
+  })
+  const unknown = await sluice(['status', 'nowhere', '--json'])
+  expect(unknown.code).toBe(2)
+  expect(JSON.parse(unknown.stdout)).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN' })
+})
+
+test('a secret comes by standard input and is shown by no command', async () => {
+  const set = await sluice(['secret', 'set', 'production', 'API_KEY', '--json'], { input: 'geheim\n' })
+  expect(set.code).toBe(0)
+  expect(plane.engine.stored.get('shop.production/API_KEY')?.value).toBe('geheim')
+  const list = await sluice(['secret', 'list', 'production'])
+  expect(list.stdout).toContain('API_KEY')
+  expect(`${set.stdout}${set.stderr}${list.stdout}${list.stderr}`).not.toContain('geheim')
+  expect((await sluice(['secret', 'set', 'production', 'EMPTY', '--json'])).code).toBe(2)
+  expect((await sluice(['secret', 'rm', 'production', 'API_KEY', '--json'])).code).toBe(0)
+})
+
+test('says beforehand whether a rollback would work', async () => {
+  const { code, stdout } = await sluice(['rollback', 'production', '--check', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ v: 1, possible: true, way: 'warm', lastSeconds: 0.21 })
+})
+
+test('prints the version, help and completion without a control plane', async () => {
+  const nowhere = { home: join(plane.project, 'no-home') }
+  expect((await sluice(['--version'], nowhere)).stdout.trim()).toBe(version)
+  const help = await sluice(['--help'], nowhere)
+  expect(help).toMatchObject({ code: 0 })
+  expect(help.stdout).toContain('rollback')
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { code, stdout } = await sluice(['completion', shell], nowhere)
+    expect(code, shell).toBe(0)
+    expect(stdout).toContain('rollback')
+  }
+})
+
+test('a home that cannot be used is refused with a cure', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'sluice-home-'))
+  const file = join(root, 'file')
+  await writeFile(file, '')
+  const inFile = await sluice(['up', '--json'], { home: join(file, 'home') })
+  expect(inFile.code).toBe(2)
+  expect(JSON.parse(inFile.stdout)).toMatchObject({
+    code: 'HOME_NOT_WRITABLE',
+    hint: expect.stringContaining('--home'),
+  })
+  if (process.getuid?.() !== 0) {
+    const readOnly = join(root, 'read-only')
+    await mkdir(readOnly)
+    await chmod(readOnly, 0o500)
+    expect((await sluice(['up', '--json'], { home: join(readOnly, 'home') })).code).toBe(2)
+  }
+  await rm(root, { recursive: true, force: true })
+})
+
+test('the systemd unit ends the control plane alone', async () => {
+  const { code, stdout } = await sluice(['up', '--print-systemd'])
+  expect(code).toBe(0)
+  expect(stdout).toContain('KillMode=process')
+  expect(stdout).toContain('Restart=always')
+  expect(stdout).toMatch(/^ExecStart="?\//m)
+  expect(stdout).toContain(`SLUICE_HOME=${plane.home}`)
+})
