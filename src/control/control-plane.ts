@@ -9,7 +9,7 @@ import { resolveDatabaseUrl } from '../postgres/database-url.ts'
 import { postgresCluster } from '../postgres/postgres-cluster.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
 import { openDatabase } from '../store/database.ts'
-import { listEnvironments } from '../store/environments.ts'
+import { getEnvironment, listEnvironments } from '../store/environments.ts'
 import { migrate } from '../store/migrate.ts'
 import { type Home, homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
@@ -27,7 +27,7 @@ const START_MS = 60_000
 
 export interface ControlPlaneOptions {
   readonly homeRoot: string
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly environment: NodeJS.ProcessEnv
   readonly execPath: string
   readonly edge: EdgeChoice
   readonly token: string
@@ -53,7 +53,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stopping = new AbortController()
 
   // PostgreSQL and the edge are started side by side: neither needs the other.
-  const [store, edge] = await Promise.all([openStore(home, environment, log), startEdge(options.edge, home, log)])
+  const [store, edge] = await Promise.all([
+    openStore(home, environment, log),
+    startEdge(options.edge, home, log, environment),
+  ])
   const { database, url } = store
   const secrets = await openSecretBox(home.secrets)
   const databases = environmentDatabases({ directory: home.databases, log })
@@ -69,6 +72,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         home,
         files: (release: ReleaseRecord) => artifacts.tree(release.artifact),
         environmentOf: resolveEnvironmentOf,
+        previewKeyOf: async (key) => (await getEnvironment(database, key)).preview_key,
         onChange,
         log,
       }),
@@ -85,7 +89,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   })
   keepEdge({
     edge,
-    start: () => startEdge(options.edge, home, log),
+    start: () => startEdge(options.edge, home, log, environment),
     log,
     signal: stopping.signal,
     onRestart: () => parts.reconcile(),

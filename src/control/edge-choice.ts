@@ -11,12 +11,12 @@ export const edgeChoices = ['node', 'haproxy'] as const
 export type EdgeChoice = (typeof edgeChoices)[number]
 
 /** The one place where the edge's implementation is chosen. */
-export function startEdge(choice: EdgeChoice, home: Home, log: Log): Promise<Edge> {
+export function startEdge(choice: EdgeChoice, home: Home, log: Log, env: NodeJS.ProcessEnv): Promise<Edge> {
   switch (choice) {
     case 'node':
-      return startNodeEdge({ directory: home.edge, log: (line) => log.info(line) })
+      return startNodeEdge({ directory: home.edge, log: (line) => log.info(line), env })
     case 'haproxy':
-      return startHaproxyEdge({ directory: home.edge, log: (line) => log.info(line) })
+      return startHaproxyEdge({ directory: home.edge, log: (line) => log.info(line), env })
     default:
       return choice satisfies never
   }

@@ -19,6 +19,8 @@ export function environmentDatabases(options: {
 }): EnvironmentDatabases & { stopAll(environments: readonly string[]): Promise<void> } {
   const { directory, log } = options
   const clusters = new Map<string, Cluster>()
+  const urls = new Map<string, Promise<string>>()
+  const starting = new Set<string>()
 
   const clusterOf = (environment: string): Cluster => {
     const known = clusters.get(environment)
@@ -31,6 +33,14 @@ export function environmentDatabases(options: {
     return cluster
   }
 
+  const makeReady = async (environment: string, signal: AbortSignal): Promise<string> => {
+    const cluster = clusterOf(environment)
+    await cluster.start({ signal, deadlineMs: START_MS })
+    cluster.watch(clusterEvents(`the database of ${environment}`, log))
+    const password = await rememberedPassword(join(directory, environment, 'app-password'))
+    return (await cluster.ensureDatabase({ database: 'app', role: 'app', password })).url
+  }
+
   return {
     async urlFor({ environment, database }, signal) {
       if (database === null) return null
@@ -38,11 +48,14 @@ export function environmentDatabases(options: {
         assertWholeUrl(database.url)
         return database.url
       }
-      const cluster = clusterOf(environment)
-      if (cluster.pid() === null) await cluster.start({ signal, deadlineMs: START_MS })
-      cluster.watch(clusterEvents(`the database of ${environment}`, log))
-      const password = await rememberedPassword(join(directory, environment, 'app-password'))
-      return (await cluster.ensureDatabase({ database: 'app', role: 'app', password })).url
+      const known = urls.get(environment)
+      if (known !== undefined && (starting.has(environment) || clusterOf(environment).pid() !== null)) return known
+      // Instances start side by side: the database is made once for all of them.
+      starting.add(environment)
+      const url = makeReady(environment, signal).finally(() => starting.delete(environment))
+      urls.set(environment, url)
+      url.catch(() => urls.delete(environment))
+      return url
     },
     async stopAll(environments) {
       await Promise.all(

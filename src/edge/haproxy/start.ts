@@ -22,7 +22,7 @@ export interface StartHaproxyEdgeOptions extends CallOptions {
  * the caller. An agent of another version is replaced; HAProxy serves on meanwhile.
  */
 export async function startHaproxyEdge(options: StartHaproxyEdgeOptions): Promise<Edge> {
-  const { directory, haproxyPath, env = process.env, log = () => {}, signal, deadlineMs } = options
+  const { directory, haproxyPath, env, log = () => {}, signal, deadlineMs } = options
   const living = await livingEdge(directory)
   if (living !== null && living.name === EDGE_NAME && living.version !== EDGE_VERSION) {
     log(`the agent of HAProxy is replaced: version ${living.version} by ${EDGE_VERSION}`)
@@ -34,8 +34,17 @@ export async function startHaproxyEdge(options: StartHaproxyEdgeOptions): Promis
     directory,
     program: fileURLToPath(new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
     name: EDGE_NAME,
-    env: haproxyPath === undefined ? env : { ...env, [HAPROXY_PATH_VARIABLE]: haproxyPath },
+    ...envFor(env, haproxyPath),
     ...(signal === undefined ? {} : { signal }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   })
+}
+
+/** Undefined inherits ours: a program named by its path joins whatever is inherited. */
+function envFor(
+  env: NodeJS.ProcessEnv | undefined,
+  haproxyPath: string | undefined,
+): { readonly env?: NodeJS.ProcessEnv } {
+  if (env === undefined) return {}
+  return { env: haproxyPath === undefined ? env : { ...env, [HAPROXY_PATH_VARIABLE]: haproxyPath } }
 }
