@@ -101,10 +101,10 @@ test('a configuration that loops is stopped with everything it started', async (
       console.log('begun')
       for (;;) {}`,
   })
-  const loading = loadConfig({ cwd, deadlineMs: 3000 })
+  const loading = loadConfig({ cwd, deadlineMs: 6000 })
   await expect(loading).rejects.toMatchObject({
     code: 'CONFIG_TIMEOUT',
-    message: expect.stringContaining('3 s'),
+    message: expect.stringContaining('6 s'),
     details: { printed: 'begun\n' },
   })
   for (const pid of readFileSync(join(cwd, 'pids'), 'utf8').split(' ').map(Number)) {
@@ -186,6 +186,16 @@ test('what is no data is named with its path, all of it at once', async () => {
     'loop.self is a reference to something that contains it',
     'big is a bigint',
   ])
+})
+
+test('a variable that is not set is no silent default, where the environment asked for would use it', async () => {
+  const text = `const unset = process.env.SLUICE_TEST_UNSET
+    export default { database: { url: unset }, environments: { a: { env: { A: unset } }, b: { env: { B: unset } } } }`
+  const error = await failure({ 'sluice.config.ts': text }, { environment: 'b' })
+  expect(error.code).toBe('CONFIG_NOT_SERIALIZABLE')
+  expect(error.problems.map(({ path }) => path)).toEqual(['database.url', 'environments.b.env.B'])
+  const conditional = `export default { project: 'shop', keepReleases: undefined }`
+  expect((await load({ 'sluice.config.ts': conditional })).document).toEqual({ project: 'shop' })
 })
 
 test('a file without a default export says what it has', async () => {

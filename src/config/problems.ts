@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Problem } from '../model/error.ts'
 import { nearest } from '../support/nearest.ts'
-import { type Path, pathText, valueAt } from './path.ts'
+import { isRecord, type Path, pathText, valueAt } from './path.ts'
 import { describe, formOf, optionsOf, schemaAt, shapeOf, unwrap } from './schema/walk.ts'
 import { seenAt } from './seen.ts'
 import { slug } from './slug.ts'
@@ -15,7 +15,17 @@ type Issue = z.core.$ZodIssue
 
 /** Every departure of a document from the schema, in our words. */
 export function schemaProblems(schema: z.ZodType, document: unknown): readonly LocatedProblem[] {
-  return parse(schema, document, { schema, document, at: [] })
+  return [...parse(schema, document, { schema, document, at: [] }), ...treacherousNames(document, [])]
+}
+
+/** `__proto__`, which no schema sees: a JSON or YAML file may hold it as a plain key. */
+function treacherousNames(value: unknown, at: Path): LocatedProblem[] {
+  if (Array.isArray(value)) return value.flatMap((element, index) => treacherousNames(element, [...at, index]))
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([name, child]) => {
+    const steps = [...at, name]
+    return name === '__proto__' ? [located(steps, { message: 'cannot be a name' })] : treacherousNames(child, steps)
+  })
 }
 
 interface Context {
@@ -139,6 +149,7 @@ function invalidName(steps: Path, context: Context): LocatedProblem[] {
 
 function suggestion(schema: z.ZodType, value: unknown): string | undefined {
   const options = optionsOf(schema)
+  if (value === null && shapeOf(schema) !== null) return 'write {} where nothing differs from the defaults'
   const choices = options.flatMap((option) => ('options' in option ? (option.options as unknown[]) : []))
   const names = choices.filter((choice) => typeof choice === 'string')
   if (typeof value === 'string' && names.length > 0) {

@@ -209,8 +209,25 @@ test('variables that Sluice sets are refused wherever they are written', () => {
   ])
 })
 
+test('an empty environment of a YAML file is told what to write', () => {
+  expect(configProblems({ ...valid, environments: { production: null } })).toMatchObject([
+    { path: 'environments.production', hint: 'write {} where nothing differs from the defaults' },
+  ])
+})
+
+test('names that JavaScript gives a meaning to do no harm', () => {
+  const document: unknown = JSON.parse('{"project":"x","services":{"__proto__":{"start":"x"}},"environments":{"p":{}}}')
+  expect(configProblems(document)).toMatchObject([{ path: 'services.__proto__', message: 'cannot be a name' }])
+  expect(configProblems({ ...valid, services: { constructor: { start: 'x' } } })).toEqual([])
+})
+
 test('anything but an object is one problem, and an empty one is three', () => {
   for (const document of [null, 'text', 7, []]) expect(configProblems(document)).toHaveLength(1)
+  expect(configProblems({ ...valid, services: {}, environments: {} }).map(({ path }) => path)).toEqual([
+    'services',
+    'environments',
+  ])
+  expect(configProblems({ ...valid, services: { Web: web } })).toMatchObject([{ path: 'services.Web' }])
   expect(configProblems({}).map(({ path }) => path)).toEqual(['project', 'services', 'environments'])
 })
 

@@ -4,29 +4,19 @@ import { checkEdge } from './checks/edge.ts'
 import { checkRoutes } from './checks/routes.ts'
 import { checkReservedVariables, checkServices } from './checks/services.ts'
 import { checkStrategies } from './checks/strategy.ts'
-import { isWithin, type Path, pathText, valueAt } from './path.ts'
+import { isRecord, isWithin, type Path, pathText, valueAt } from './path.ts'
 import { type LocatedProblem, schemaProblems } from './problems.ts'
 import { type ConfigDocument, documentSchema } from './schema.ts'
 import { seenAt } from './seen.ts'
 
-const checks: readonly Check[] = [
-  checkServices,
-  checkReservedVariables,
-  checkRoutes,
-  checkEdge,
-  checkStrategies,
-  ({ document, report }) => {
-    if (document.environments !== undefined && Object.keys(document.environments).length === 0)
-      report(['environments'], { message: 'must have at least one environment', hint: 'add production: {}' })
-  },
-]
+const checks: readonly Check[] = [checkServices, checkReservedVariables, checkRoutes, checkEdge, checkStrategies]
 
 /** Everything that is wrong with a document, at once. Empty: it is valid. */
 export function configProblems(document: unknown): readonly Problem[] {
   const wrongForms = schemaProblems(documentSchema, document)
   const broken = wrongForms.map(({ steps }) => brokenPart(steps))
   const isBroken = (path: Path) => broken.some((steps) => isWithin(path, steps))
-  const found: LocatedProblem[] = [...wrongForms]
+  const found: LocatedProblem[] = [...wrongForms, ...emptyParts(document)]
   if (!broken.some((steps) => steps.length === 0)) {
     const sound = withoutBroken(document, broken) as Partial<ConfigDocument>
     const report = (path: Path, problem: Omit<Problem, 'path' | 'seen'>) => {
@@ -38,6 +28,14 @@ export function configProblems(document: unknown): readonly Problem[] {
     for (const check of checks) check({ document: sound, isBroken, report })
   }
   return inOrder(found, document).map(({ steps: _steps, path, ...rest }) => ({ path: path || 'the document', ...rest }))
+}
+
+function emptyParts(document: unknown): readonly LocatedProblem[] {
+  return ['services', 'environments'].flatMap((part) => {
+    const value = valueAt(document, [part])
+    if (!isRecord(value) || Object.keys(value).length > 0) return []
+    return [{ path: part, steps: [part], message: 'must have at least one', hint: `name one: ${part}: { … }` }]
+  })
 }
 
 /** The document, known to be valid; throws `CONFIG_INVALID` with every problem. `file` is named in the message. */

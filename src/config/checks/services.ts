@@ -35,8 +35,6 @@ const needs: readonly { readonly key: 'start' | 'schedule'; readonly kinds: read
 /** Each service as it is written, and as it becomes in each environment. */
 export const checkServices: Check = (context) => {
   const { services = {}, environments = {} } = context.document
-  if (context.document.services !== undefined && Object.keys(services).length === 0)
-    context.report(['services'], { message: 'must have at least one service' })
   for (const [name, service] of Object.entries(services)) {
     const at = ['services', name]
     if (context.isBroken([...at, 'kind'])) continue

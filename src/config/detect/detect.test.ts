@@ -39,7 +39,7 @@ const kit3 = {
     scripts: { build: 'vite build' },
     devDependencies: { '@sveltejs/kit': '3.2.0', '@sveltejs/adapter-node': '6.0.1', vite: '8.3.8', postgres: '3.4.9' },
   }),
-  'vite.config.ts': `import adapter from '@sveltejs/adapter-node'\nexport default { plugins: [sveltekit({ adapter: adapter() })] }`,
+  'vite.config.ts': `import adapter from '@sveltejs/adapter-node'\nexport default { plugins: [sveltekit({ adapter: adapter() })], envPrefix: 'PUBLIC_' }`,
   'src/routes/health/+server.ts': '',
 }
 

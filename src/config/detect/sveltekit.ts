@@ -27,10 +27,11 @@ export const sveltekit: Detector = {
 }
 
 async function webService(folder: ProjectFolder, settings: string): Promise<WebConfig> {
-  const output = literal(settings, 'out') ?? 'build'
+  const options = adapterOptions(settings)
+  const output = literal(options, 'out') ?? 'build'
   const base = basePath(settings)
   const appDir = literal(settings, 'appDir') ?? '_app'
-  const prefix = literal(settings, 'envPrefix') ?? ''
+  const prefix = literal(options, 'envPrefix') ?? ''
   const health = await healthPath(folder)
   const program = `node ${output}/index.js`
   return {
@@ -52,8 +53,9 @@ async function webService(folder: ProjectFolder, settings: string): Promise<WebC
 }
 
 async function staticSite(folder: ProjectFolder, settings: string, framework: string): Promise<DetectedApp> {
-  const output = literal(settings, 'pages') ?? 'build'
-  const fallback = literal(settings, 'fallback')
+  const options = adapterOptions(settings)
+  const output = literal(options, 'pages') ?? 'build'
+  const fallback = literal(options, 'fallback')
   const appDir = literal(settings, 'appDir') ?? '_app'
   return {
     framework: `${framework} with adapter-static`,
@@ -116,6 +118,13 @@ async function healthPath(folder: ProjectFolder): Promise<string | null> {
     folder.has(`src/routes/${name}`),
   )
   return hasHome ? '/' : null
+}
+
+/** What the adapter is given: Vite has settings of the same names. */
+function adapterOptions(settings: string): string {
+  const name = /import\s+(\w+)\s+from\s+['"]@sveltejs\/adapter-/.exec(settings)?.[1]
+  if (name === undefined) return ''
+  return new RegExp(`(?<!import\\s+)\\b${name}\\(\\s*\\{([^}]*)\\}`).exec(settings)?.[1] ?? ''
 }
 
 function literal(settings: string, key: string): string | null {

@@ -15,7 +15,7 @@ async function evaluate(): Promise<Outcome> {
   const exported = defaultOf(module)
   if (exported === undefined) return { kind: 'no-default', exports: Object.keys(module) }
   const value: unknown = await (typeof exported === 'function' ? exported({ environment }) : exported)
-  const places = unserializable(value)
+  const places = unserializable(value, environment)
   return places.length > 0 ? { kind: 'not-serializable', places } : { kind: 'value', value: value ?? null }
 }
 

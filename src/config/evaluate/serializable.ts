@@ -1,12 +1,16 @@
 import { isRecord, type Path, pathText } from '../path.ts'
 import type { Place } from './outcome.ts'
 
-/** Everything that a JSON document cannot hold. */
-export function unserializable(value: unknown): readonly Place[] {
+/**
+ * Everything that a JSON document cannot hold. Keys that are undefined are left out, but where a value is usually taken
+ * from the shell and `environment` would miss it: there it is told instead of silently replaced by a default.
+ */
+export function unserializable(value: unknown, environment?: string): readonly Place[] {
   const places: Place[] = []
   const above = new Set<unknown>()
   const visit = (current: unknown, path: Path): void => {
-    const what = above.has(current) ? 'a reference to something that contains it' : obstacle(current)
+    const isMissed = current === undefined && isTakenFromShell(path, environment)
+    const what = above.has(current) ? 'a reference to something that contains it' : obstacle(current, isMissed)
     if (what !== null) {
       places.push({ path: pathText(path), what })
       return
@@ -21,8 +25,15 @@ export function unserializable(value: unknown): readonly Place[] {
   return places
 }
 
-function obstacle(value: unknown): string | null {
+function isTakenFromShell(path: Path, environment: string | undefined): boolean {
+  if (path[0] === 'environments' && path[1] !== environment) return false
+  return path.at(-2) === 'env' || (path.at(-2) === 'database' && path.at(-1) === 'url')
+}
+
+function obstacle(value: unknown, isMissed: boolean): string | null {
   switch (typeof value) {
+    case 'undefined':
+      return isMissed ? 'undefined: is the variable that it is taken from set?' : null
     case 'function':
       return 'a function'
     case 'symbol':
