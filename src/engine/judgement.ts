@@ -110,7 +110,7 @@ async function follow(
       throw rolledBack(verdict)
     }
     const weight = decision.action === 'promote' && options.policy.mode === 'ramp' ? 1 : decision.weight
-    if (Math.abs(weight - kept.weight) >= 0.00005) {
+    if (isWorthSetting(kept.weight, weight)) {
       await setWeight(context, run, weight, decision.reasons[0]?.text ?? null, signal)
       kept = { ...kept, weight }
     }
@@ -134,6 +134,12 @@ async function follow(
   if (kept.weight < 1) await setWeight(context, run, 1, 'the bake was ended by a newer deployment', signal)
   await context.journal.set(run.deployment, { verdict: JSON.stringify(verdict), question: null })
   return verdict
+}
+
+/** The judge's weight follows the traffic and trembles with it; a shift for each tremor would help nobody. */
+function isWorthSetting(current: number, wanted: number): boolean {
+  if (current === wanted) return false
+  return wanted === 0 || wanted === 1 || current === 0 || Math.abs(wanted - current) >= Math.max(0.0001, current * 0.1)
 }
 
 async function begin(
@@ -225,7 +231,8 @@ function inputOf(
     probes,
     capabilities: {
       lowestWeight: capabilities.weights === 'any' ? 0 : 0.05,
-      reactionSeconds: capabilities.reactionSeconds,
+      // The router's own time, and up to a tick until its news are judged.
+      reactionSeconds: capabilities.reactionSeconds + TICK_MS / 1000,
       perInstance: capabilities.perInstance,
     },
   }

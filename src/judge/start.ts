@@ -90,6 +90,9 @@ export function cellSecondsFor(requestsPerSecond: number): number {
   return CELL_SECONDS * Math.min(12, Math.max(1, Math.ceil(0.4 / requestsPerSecond)))
 }
 
+/** Long enough for steady traffic, short enough for the traffic of now. */
+const RATE_SECONDS = 60
+
 function learn(policy: JudgePolicy, history: History): Learned {
   let requests = 0
   let bad = 0
@@ -112,9 +115,16 @@ function learn(policy: JudgePolicy, history: History): Learned {
     bets: levelBets(old, policy.metrics.errorTolerance),
     phi: columns.size < 2 ? 1 : dispersion(tensByInstance(history, columns, first)),
     instances: columns.size,
-    requestsPerSecond: last > first ? requests / (last - first) : 0,
+    requestsPerSecond: recentRate(history, last, Math.min(last - first, RATE_SECONDS)),
     latency: policy.metrics.latency ? learnLatency(history) : null,
   }
+}
+
+/** Traffic as it is now: a quiet half hour before says nothing about how much a weight puts at stake. */
+function recentRate(history: History, last: number, seconds: number): number {
+  if (seconds <= 0) return 0
+  const requests = history.samples.reduce((sum, { from, requests }) => sum + (from >= last - seconds ? requests : 0), 0)
+  return requests / seconds
 }
 
 function tensByInstance(history: History, columns: ReadonlyMap<string, number>, first: number): number[][] {
