@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { describeSource } from '../../build/source.ts'
+import { livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
@@ -13,13 +14,12 @@ export const deploy: Handler = async ({ args, options }, context) => {
     throw new SluiceError('USAGE', `--until ${String(options.until)} is not known`, { hint: 'write --until serving' })
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
-  // The control plane may take a second to start: it does so while the configuration is read.
-  const connecting = context.connect({
-    start: true,
-    ...(typeof options.edge === 'string' ? { edge: options.edge } : {}),
-  })
-  connecting.catch(() => {}) // reported below, unless the configuration is wrong first
+  const living = await livingControlPlane(context.home)
+  // A control plane that lives is asked while the configuration is read; one that is absent waits for its edge's name.
+  const connecting = living === null ? null : context.connect({ start: true })
+  connecting?.catch(() => {}) // reported below, unless the configuration is wrong first
   const { config, projectDir } = await resolveProject(context, named)
+  const edge = typeof options.edge === 'string' ? options.edge : config.edgeImplementation
   const source = await describeSource(projectDir, context.environment)
   const artifactDir = typeof options.artifact === 'string' ? resolve(context.cwd, options.artifact) : null
   if (config.requireClean && source.dirty && artifactDir === null) {
@@ -27,7 +27,7 @@ export const deploy: Handler = async ({ args, options }, context) => {
       hint: `commit them, or set requireClean: false for ${config.environment}`,
     })
   }
-  const client = await connecting
+  const client = await (connecting ?? context.connect({ start: true, ...(edge === undefined ? {} : { edge }) }))
   const deployment = await client.deploy(
     {
       config,

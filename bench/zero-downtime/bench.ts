@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Installation, installation, must, numberOption } from '../support/installation.ts'
+import { plainTable } from '../support/table.ts'
+import { startTraffic } from '../support/traffic/start.ts'
+import type { TrafficStats } from '../support/traffic/traffic.ts'
+
+const strategies = {
+  rolling: 'rolling',
+  green: { name: 'blue-green', bake: '1s' },
+  canary: { name: 'canary', steps: [50], stepTime: '1s', bake: '1s', maxWait: '3s', latency: false },
+} as const
+
+export const bench = {
+  name: 'zero-downtime',
+  description: '--deployments 50 --edge node|haproxy|both: deployments in a row under every kind of client',
+  async run(args: string[]): Promise<void> {
+    const deployments = numberOption(args, 'deployments', 50)
+    const index = args.indexOf('--edge')
+    const wanted = index === -1 ? 'both' : args[index + 1]
+    const rows = []
+    for (const edge of ['node', 'haproxy'] as const) {
+      if (wanted !== 'both' && wanted !== edge) continue
+      rows.push(await measure(edge, deployments))
+    }
+    console.log(
+      plainTable({
+        columns: [
+          'edge',
+          'deployments',
+          'requests',
+          'failed',
+          'streams cut',
+          'p99 ms',
+          'p99.9 ms',
+          'quiet p99.9 ms',
+          'longest gap ms',
+        ],
+        rows,
+      }),
+    )
+  },
+}
+
+async function measure(edge: 'node' | 'haproxy', deployments: number) {
+  const place = await installation({ edge, environments: { e: strategies.rolling } })
+  try {
+    must(await place.sluice('deploy', 'e'), 'succeeded')
+    const traffic = await startTraffic({
+      target: `http://127.0.0.1:${place.ports.e}`,
+      requestsPerSecond: 120,
+      isolate: true,
+      clients: [
+        { kind: 'keep-alive', path: '/', share: 3 },
+        { kind: 'fresh', path: '/', share: 1 },
+        { kind: 'post', path: '/echo', share: 1 },
+        { kind: 'slow', path: '/slow?ms=1500', count: 4 },
+        { kind: 'sse', path: '/sse?ms=100', count: 2 },
+        { kind: 'websocket', path: '/', count: 2 },
+      ],
+    })
+    await sleep(5000)
+    const quiet = await traffic.stats()
+    for (let count = 0; count < deployments; count++) await deployOnce(place, count)
+    await sleep(2000)
+    const stats: TrafficStats = await traffic.stop()
+    for (const failure of stats.failures.slice(0, 10)) console.log(JSON.stringify(failure))
+    return [
+      edge,
+      deployments,
+      stats.requests,
+      stats.failed,
+      stats.streams.cut,
+      stats.latencyMs.p99,
+      fastOf(stats),
+      fastOf(quiet),
+      stats.longestGap.ms,
+    ]
+  } finally {
+    await place.remove()
+  }
+}
+
+/** The slow clients' answers take 1.5 s on purpose: the tail is that of the others. */
+function fastOf(stats: TrafficStats): number {
+  const fast = Object.entries(stats.clients).filter(([name]) => ['keep-alive', 'fresh', 'post'].includes(name))
+  return Math.max(...fast.map(([, client]) => client.latencyMs.p999))
+}
+
+async function deployOnce(place: Installation, count: number): Promise<void> {
+  const kinds = Object.keys(strategies)
+  const strategy = strategies[kinds[count % kinds.length] as keyof typeof strategies]
+  await place.setStrategy('e', strategy)
+  await place.commit()
+  must(await place.sluice('deploy', 'e'), 'succeeded')
+  // A fixed rhythm would lock onto that of the slow requests.
+  await sleep(200 + Math.random() * 1300)
+}
