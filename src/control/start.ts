@@ -95,7 +95,7 @@ export async function ensureControlPlane(options: EnsureOptions): Promise<Contro
 
 async function prepareHome(home: Home): Promise<void> {
   try {
-    await mkdir(home.root, { recursive: true, mode: 0o755 })
+    await makeFolder(home.root)
     const { uid } = await stat(home.root)
     if (process.getuid !== undefined && process.getuid() !== 0 && uid !== process.getuid()) {
       throw new SluiceError('HOME_FOREIGN', `${home.root} belongs to another user (uid ${uid})`, {
@@ -111,6 +111,21 @@ async function prepareHome(home: Home): Promise<void> {
       hint: `choose another folder with --home or SLUICE_HOME, or make ${dirname(home.root)} writable`,
     })
   }
+}
+
+/** Folder by folder: where a parent takes no folders (/proc), the recursive call of Node never comes back. */
+async function makeFolder(folder: string): Promise<void> {
+  if (
+    await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+  )
+    return
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder))
+  await mkdir(folder, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 async function startFailed(logFile: string, from: number, code: number | null): Promise<SluiceError> {

@@ -6,7 +6,7 @@ import { SluiceError } from '../../model/error.ts'
 import { remoteEdge } from '../control-client.ts'
 import { type ControlServer, serveControl } from '../control-server.ts'
 import { controlSocketOf, prepareControlSocket } from '../control-socket.ts'
-import { claimEdge, writeEdgeRecord } from '../edge-process.ts'
+import { claimEdge, livingEdge, writeEdgeRecord } from '../edge-process.ts'
 import { loadEdge } from '../edge-state.ts'
 import { type SampleArchive, sampleArchive } from '../sample-archive.ts'
 import { inheritedDescriptors, type LateSamples, sendLate, startSuccessor, type TakeOver } from './hand-over.ts'
@@ -68,8 +68,11 @@ export class EdgeService {
     const until = Date.now() + STOP_MS
     while (this.#edge.hasRequests && Date.now() < until) await sleep(20)
     await this.#edge.close()
-    await rm(join(this.#options.directory, 'edge.json'), { force: true })
-    await rm(controlSocketOf(this.#options.directory), { force: true })
+    // Of several that started at once only one is the edge: the others leave its record and its socket alone.
+    if ((await livingEdge(this.#options.directory))?.pid === process.pid) {
+      await rm(join(this.#options.directory, 'edge.json'), { force: true })
+      await rm(controlSocketOf(this.#options.directory), { force: true })
+    }
     await this.#edge.predecessor?.close({ stop: true }).catch(() => {})
     // The answer to the call that asked for this must get out first.
     setTimeout(this.#options.exit, 50)
