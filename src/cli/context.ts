@@ -42,7 +42,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     environment,
     execPath,
     interrupted: options.interrupted,
-    by: environment.SLUICE_USER ?? userInfo().username,
+    by: environment.SLUICE_USER ?? userName(),
     say: (line) => stderr.write(`${line}\n`),
     print: (line) => stdout.write(`${line}\n`),
     emit: (type, data) => {
@@ -58,6 +58,15 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
       return clientFor(home, living, start ? () => ensure(edge) : null)
     },
     readInput: async () => (stdin.isTTY ? null : text(stdin)),
+  }
+}
+
+/** In a container the user may have a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`
   }
 }
 

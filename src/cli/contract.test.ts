@@ -121,6 +121,8 @@ test('a home that cannot be used is refused with a cure', async () => {
     code: 'HOME_NOT_WRITABLE',
     hint: expect.stringContaining('--home'),
   })
+  const impossible = await sluice(['up', '--json'], { home: '/proc/sluice/home' })
+  expect(impossible.code).toBe(2)
   if (process.getuid?.() !== 0) {
     const readOnly = join(root, 'read-only')
     await mkdir(readOnly)
@@ -137,4 +139,20 @@ test('the systemd unit ends the control plane alone', async () => {
   expect(stdout).toContain('Restart=always')
   expect(stdout).toMatch(/^ExecStart="?\//m)
   expect(stdout).toContain(`SLUICE_HOME=${plane.home}`)
+})
+
+test('doctor names each check with its state, and init writes nothing without being told', async () => {
+  const { stdout } = await sluice(['doctor', '--json'])
+  const { checks } = JSON.parse(stdout) as { readonly checks: readonly { name: string; state: string }[] }
+  expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'home', 'disk', 'control plane']))
+  expect(checks.every(({ state }) => ['ok', 'warn', 'fail'].includes(state))).toBe(true)
+  expect(checks.find(({ name }) => name === 'configuration')?.state).toBe('ok')
+
+  const fresh = await mkdtemp(join(tmpdir(), 'sluice-init-'))
+  await writeFile(join(fresh, 'package.json'), JSON.stringify({ name: 'shop', scripts: { start: 'node server.js' } }))
+  await writeFile(join(fresh, 'server.js'), '')
+  expect((await sluice(['init', '--json'], { cwd: fresh })).code).toBe(2)
+  expect((await sluice(['init', '--yes', '--json'], { cwd: fresh })).code).toBe(0)
+  expect((await sluice(['config', 'validate', '--json'], { cwd: fresh })).code).toBe(0)
+  await rm(fresh, { recursive: true, force: true })
 })

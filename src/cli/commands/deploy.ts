@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { describeSource } from '../../build/source.ts'
 import { livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
 import { resolveProject } from '../project.ts'
+import { sourceOf } from '../source.ts'
 import { durationMs } from '../words.ts'
 
 export const deploy: Handler = async ({ args, options }, context) => {
   const named = args.environment ?? ''
   if (options.until !== undefined && options.until !== 'serving') {
     throw new SluiceError('USAGE', `--until ${String(options.until)} is not known`, { hint: 'write --until serving' })
+  }
+  if (options.commit !== undefined && options.artifact !== undefined) {
+    throw new SluiceError('USAGE', '--commit and --artifact exclude each other', {
+      hint: 'an artifact is built already',
+    })
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
   const living = await livingControlPlane(context.home)
@@ -20,7 +25,8 @@ export const deploy: Handler = async ({ args, options }, context) => {
   connecting?.catch(() => {}) // reported below, unless the configuration is wrong first
   const { config, projectDir } = await resolveProject(context, named)
   const edge = typeof options.edge === 'string' ? options.edge : config.edgeImplementation
-  const source = await describeSource(projectDir, context.environment)
+  const commit = typeof options.commit === 'string' ? options.commit : null
+  const source = await sourceOf(projectDir, commit, context.environment)
   const artifactDir = typeof options.artifact === 'string' ? resolve(context.cwd, options.artifact) : null
   if (config.requireClean && source.dirty && artifactDir === null) {
     throw new SluiceError('TREE_DIRTY', 'the working tree has changes that no commit holds', {

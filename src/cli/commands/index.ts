@@ -38,6 +38,7 @@ export const commands: readonly Command[] = [
     args: [environment],
     options: [
       { flags: '--artifact <directory>', description: 'deploy output that was built elsewhere' },
+      { flags: '--commit <revision>', description: 'build this commit, tag or branch instead of the working tree' },
       { flags: '--until <state>', description: 'serving: return when all traffic is on the new release' },
       { flags: '--detach', description: 'return at once; the deployment goes on' },
       { flags: '--replace', description: 'compensate a deployment that is shifting instead of waiting for it' },
