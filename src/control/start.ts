@@ -10,6 +10,7 @@ import { type Home, homeAt } from '../support/home.ts'
 import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
 
 const START_MS = 90_000
+const RESTARTS = 5
 
 /** What a running control plane says of itself in `control/control.json`. */
 export interface ControlRecord extends ProcessIdentity {
@@ -39,8 +40,21 @@ export async function clientFor(
 ): Promise<ApiClient> {
   const address = await addressOf(home, record)
   return new ApiClient(
-    ensure === null ? { address } : { address, reconnect: async () => addressOf(home, await ensure()) },
+    ensure === null ? { address } : { address, reconnect: async () => addressOf(home, await patiently(ensure)) },
   )
+}
+
+/** A control plane may be killed while it starts: that is no reason to leave a deployment unwatched. */
+async function patiently(ensure: () => Promise<ControlRecord>): Promise<ControlRecord> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ensure()
+    } catch (error) {
+      if (attempt >= RESTARTS || !(error instanceof SluiceError) || error.code !== 'CONTROL_PLANE_START_FAILED')
+        throw error
+      await sleep(200)
+    }
+  }
 }
 
 export interface EnsureOptions {

@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   Deployment,
   DeployRequest,
@@ -40,6 +41,8 @@ interface PageQuery {
 }
 
 const RECONNECTS = 5
+/** A deployment that is followed is given up after so long without a sign of its control plane. */
+const SILENCE_MS = 120_000
 
 /** The API as functions. Every call but `shutdown` is safe to send twice, and is when the control plane went away. */
 export class ApiClient {
@@ -171,13 +174,13 @@ export class ApiClient {
    */
   async *follow(deployment: string, signal: AbortSignal, after = 0): AsyncGenerator<Followed> {
     let position = after
-    let fruitless = 0
+    let heardAtMs = performance.now()
     while (!signal.aborted) {
       try {
         const headers = { accept: 'text/event-stream', 'last-event-id': String(position) }
         const call = { method: 'GET', path: '/api/v1/events', query: { deployment }, headers, signal } as const
         for await (const { event, data } of serverSentEvents(await this.#send(call), signal)) {
-          fruitless = 0
+          heardAtMs = performance.now()
           if (event === 'end') return yield { kind: 'end', ...(JSON.parse(data) as { deployment: Deployment }) }
           if (event === 'problem') throw SluiceError.fromJSON(JSON.parse(data) as SerializedError)
           if (event !== 'message') continue
@@ -189,7 +192,9 @@ export class ApiClient {
         if (signal.aborted) return
         if (!isUnreachable(error)) throw error
       }
-      if (++fruitless > RECONNECTS) throw unreachable('its stream of events ends again and again')
+      // Many deaths in a row are survived; only a long silence is not.
+      if (performance.now() - heardAtMs > SILENCE_MS) throw unreachable('its stream of events ends again and again')
+      await sleep(50)
     }
   }
 
