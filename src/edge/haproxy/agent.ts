@@ -54,8 +54,8 @@ export interface AgentOptions {
 }
 
 const SECOND_MS = 1000
-/** By then every line from before a reading has come through the ring. */
-const SETTLE_MS = 250
+/** Longest wait for a probe to come back through the log. */
+const PROBE_MS = 800
 const SUPERVISE_MS = 250
 const START_AGAIN_MS = 2000
 const ROTATE_MS = 30_000
@@ -116,7 +116,10 @@ export class HaproxyAgent implements Edge {
     // Before the first line comes: what was assigned until now is not ours to count.
     const reading = plane.isRunning ? await plane.read().catch(() => null) : null
     if (reading !== null) agent.#traffic.adopt(workerReading(reading))
-    const ring = await listenToRing(loaded.ring.port, (line) => agent.#traffic.line(line))
+    const ring = await listenToRing(loaded.ring.port, {
+      onLine: (line) => agent.#traffic.line(line),
+      onGap: (worker) => agent.#traffic.gap(worker),
+    })
     plane.ring = { port: ring.port, mark }
     const files = await serveFiles({
       path: layout.staticSocket,
@@ -315,8 +318,10 @@ export class HaproxyAgent implements Edge {
 
   async #countLosses(reading: PlaneReading): Promise<void> {
     this.#traffic.read(workerReading(reading), (environment) => weightIn(this.#desire, environment))
-    await sleep(SETTLE_MS)
-    this.#traffic.settle()
+    const path = `/${randomBytes(6).toString('hex')}`
+    const probed = this.#traffic.probed(path, PROBE_MS)
+    await this.#plane.probe(path).catch(() => {})
+    this.#traffic.settle(await probed)
   }
 
   async #rotateLogs(): Promise<void> {
@@ -339,8 +344,8 @@ export class HaproxyAgent implements Edge {
   }
 }
 
-function workerReading({ servers, assigned, worker, atMs }: PlaneReading): WorkerReading {
+function workerReading({ servers, assigned, worker, sentAtMs, atMs }: PlaneReading): WorkerReading {
   const backends = servers.filter((row) => row['svname'] === 'BACKEND')
   const inFlight = new Map(backends.map((row) => [nameOf(row), Number(row['scur'])]))
-  return { worker, assigned, inFlight, atMs }
+  return { worker, assigned, inFlight, sentAtMs, atMs }
 }

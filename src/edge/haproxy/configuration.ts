@@ -39,6 +39,7 @@ export function configurationOf(input: ConfigurationInput): Map<string, string> 
   sections.set('errors', errorsSection)
   sections.set('counters', 'backend counters\n  stick-table type string len 16 size 10k store gpc1')
   sections.set('agent', agentSection)
+  sections.set('probe', probeSection(input))
   for (const listener of listeners) {
     sections.set(`public-${listener.port}`, publicSection(listener, input))
   }
@@ -129,7 +130,7 @@ function ringSection({ ring }: ConfigurationInput): string {
   maxlen 2048
   size 16777216
   timeout connect 1s
-  timeout server 10s
+  timeout server 5m
   server agent 127.0.0.1:${ring.port}`
 }
 
@@ -171,6 +172,17 @@ const errorsSection = [
     ]
   }),
 ].join('\n')
+
+/** Answers the agent, so that a line of the agent's own goes through the log. */
+export const PROBE_FRONTEND = 'probe'
+
+function probeSection({ ring }: ConfigurationInput): string {
+  return `frontend ${PROBE_FRONTEND}
+  bind unix@probe.sock mode 600
+  timeout client 5s
+  ${logFormat(ring.mark)}
+  http-request return status 204`
+}
 
 const agentSection = `backend agent
   timeout server ${NEVER_MS}ms

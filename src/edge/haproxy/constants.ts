@@ -1,5 +1,3 @@
 export const EDGE_NAME = 'haproxy'
 /** Raised with every change of the agent that a running one should be replaced for. */
 export const EDGE_VERSION = '1'
-/** Tells the agent which HAProxy to run; absent: the one on PATH. */
-export const HAPROXY_PATH_VARIABLE = 'SLUICE_HAPROXY'

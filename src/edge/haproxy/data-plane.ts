@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
@@ -7,7 +8,7 @@ import { type Configuration, configurationText, missingSections } from './config
 import { firstCheck } from './first-check.ts'
 import { HaproxyProcess } from './haproxy-process.ts'
 import { holdScript } from './hold-script.ts'
-import type { Layout } from './layout.ts'
+import { type Layout, shortPath } from './layout.ts'
 import { type Loaded, livingWorkers, writeLoaded } from './loaded.ts'
 import { type MapChange, type Maps, mapChanges, mapNames, mapText } from './maps.ts'
 import { writePages } from './pages.ts'
@@ -15,6 +16,8 @@ import type { Pool } from './pool.ts'
 import { ask, command, escaped, parseStat, parseTable, type Row } from './runtime-socket.ts'
 import { parseServersState } from './server-state.ts'
 import { newlyOccupied, occupyCommands, vacateCommands, type WantedSlot } from './slot-commands.ts'
+
+const PROBE_TIMEOUT_MS = 700
 
 /** All that HAProxy shall be; setting it twice changes nothing. */
 export interface DesiredPlane {
@@ -36,6 +39,8 @@ export interface PlaneReading {
   readonly inFlightElsewhere: ReadonlyMap<string, number>
   /** Pid of the worker that answered. */
   readonly worker: number
+  /** HAProxy was asked at the one time and its answer was read at the other. */
+  readonly sentAtMs: number
   readonly atMs: number
 }
 
@@ -235,6 +240,7 @@ export class DataPlane {
   async read(): Promise<PlaneReading> {
     if (this.#oldWorkers.length > 0 || this.#worker === null) await this.#noteWorkers()
     // The table comes first: what begins between the two is then in flight but not yet assigned, never the reverse.
+    const sentAtMs = Date.now()
     const text = await ask(this.#layout.runtimeSocket, 'show info; show table counters; show stat -1 6 -1')
     const atMs = Date.now()
     const split = text.indexOf('# pxname')
@@ -250,7 +256,21 @@ export class DataPlane {
         inFlightElsewhere.set(name, (inFlightElsewhere.get(name) ?? 0) + Number(row['scur']))
       }
     }
-    return { servers: parseStat(text.slice(split)), assigned, inFlightElsewhere, worker, atMs }
+    return { servers: parseStat(text.slice(split)), assigned, inFlightElsewhere, worker, sentAtMs, atMs }
+  }
+
+  /** Sends a request that HAProxy answers itself and logs. */
+  probe(path: string): Promise<void> {
+    const socketPath = shortPath(this.#layout.probeSocket)
+    return new Promise((resolve, reject) => {
+      const outgoing = request({ socketPath, path, agent: false, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+      outgoing.on('response', (response) => {
+        response.resume()
+        resolve()
+      })
+      outgoing.on('error', reject)
+      outgoing.end()
+    })
   }
 
   /** Ends what is in flight on slots, in all workers. */

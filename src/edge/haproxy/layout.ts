@@ -17,6 +17,7 @@ export interface Layout {
   readonly runtimeSocket: string
   readonly masterSocket: string
   readonly staticSocket: string
+  readonly probeSocket: string
 }
 
 export function layoutBelow(directory: string): Layout {
@@ -33,6 +34,7 @@ export function layoutBelow(directory: string): Layout {
     runtimeSocket: join(root, 'runtime.sock'),
     masterSocket: join(root, 'master.sock'),
     staticSocket: join(root, 'static.sock'),
+    probeSocket: join(root, 'probe.sock'),
   }
 }
 

@@ -95,6 +95,11 @@ export class Ledger {
     return late
   }
 
+  /** Forgets the last reading: not all lines from before it have come. */
+  postpone(): void {
+    this.#open = null
+  }
+
   /**
    * New losses as of the last reading; to be called when all lines from before it must have arrived. It may miss the
    * last few for a while, but never tells more than there were.

@@ -5,8 +5,9 @@ import { serveControl } from '../control-server.ts'
 import { prepareControlSocket } from '../control-socket.ts'
 import { writeEdgeRecord } from '../edge-process.ts'
 import { HaproxyAgent } from './agent.ts'
-import { EDGE_NAME, EDGE_VERSION, HAPROXY_PATH_VARIABLE } from './constants.ts'
+import { EDGE_NAME, EDGE_VERSION } from './constants.ts'
 import { findHaproxy } from './find-haproxy.ts'
+import { chosenProgram } from './program.ts'
 
 const { values } = parseArgs({ options: { directory: { type: 'string' } } })
 const log = (text: string) => process.stderr.write(`${new Date().toISOString()} ${text}\n`)
@@ -17,7 +18,7 @@ process.on('SIGHUP', () => {})
 
 async function main(directory: string): Promise<void> {
   process.chdir(directory)
-  const given = process.env[HAPROXY_PATH_VARIABLE]
+  const given = await chosenProgram(directory)
   const found = await findHaproxy({
     ...(given === undefined ? {} : { path: given }),
     searchPath: process.env['PATH'] ?? '',

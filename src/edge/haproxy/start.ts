@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isAlive } from '../../support/process-identity.ts'
@@ -5,7 +6,8 @@ import { controlCall } from '../control-client.ts'
 import { controlSocketOf } from '../control-socket.ts'
 import type { CallOptions, Edge } from '../edge.ts'
 import { adoptOrStartEdge, livingEdge } from '../edge-process.ts'
-import { EDGE_NAME, EDGE_VERSION, HAPROXY_PATH_VARIABLE } from './constants.ts'
+import { EDGE_NAME, EDGE_VERSION } from './constants.ts'
+import { chooseProgram } from './program.ts'
 
 export interface StartHaproxyEdgeOptions extends CallOptions {
   /** Absolute folder of the edge: state, samples, sockets, logs. */
@@ -30,21 +32,16 @@ export async function startHaproxyEdge(options: StartHaproxyEdgeOptions): Promis
     const until = Date.now() + (deadlineMs ?? 15_000)
     while (isAlive(living) && Date.now() < until) await sleep(10)
   }
+  if (haproxyPath !== undefined) {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await chooseProgram(directory, haproxyPath)
+  }
   return adoptOrStartEdge({
     directory,
     program: fileURLToPath(new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
     name: EDGE_NAME,
-    ...envFor(env, haproxyPath),
+    ...(env === undefined ? {} : { env }),
     ...(signal === undefined ? {} : { signal }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   })
-}
-
-/** Undefined inherits ours: a program named by its path joins whatever is inherited. */
-function envFor(
-  env: NodeJS.ProcessEnv | undefined,
-  haproxyPath: string | undefined,
-): { readonly env?: NodeJS.ProcessEnv } {
-  if (env === undefined) return {}
-  return { env: haproxyPath === undefined ? env : { ...env, [HAPROXY_PATH_VARIABLE]: haproxyPath } }
 }

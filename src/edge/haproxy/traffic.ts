@@ -2,6 +2,7 @@ import { WEIGHT_STEPS } from '../assignment.ts'
 import { type RouteTemplates, routeTemplates } from '../route-template.ts'
 import type { CounterKey } from '../sample-counter.ts'
 import type { SampleLog } from '../sample-log.ts'
+import { PROBE_FRONTEND } from './configuration.ts'
 import { type AboutArrival, Ledger } from './ledger.ts'
 import { type LoggedRequest, parseLogLine } from './log-line.ts'
 import { AGENT_BACKEND } from './maps.ts'
@@ -17,6 +18,7 @@ export interface WorkerReading {
   readonly worker: number
   readonly assigned: ReadonlyMap<string, number>
   readonly inFlight: ReadonlyMap<string, number>
+  readonly sentAtMs: number
   readonly atMs: number
 }
 
@@ -36,6 +38,8 @@ export class Traffic {
   readonly #templates = new Map<string, RouteTemplates>()
   #pool: Pool = []
   #hasGap = false
+  #worker: number | null = null
+  #onProbe: (path: string) => void = () => {}
   readonly #ledgers = new Map<string, Ledger>()
 
   constructor(samples: SampleLog, mark: string) {
@@ -56,37 +60,42 @@ export class Traffic {
     }
   }
 
-  line(text: string): void {
+  /** Takes a line of the log; answers with the worker that wrote it, if it tells. */
+  line(text: string): number | null {
     const request = parseLogLine(text, this.#mark)
     if (request === null) {
-      if (/\bdropped\b/.test(text)) this.#hasGap = true
-      return
+      if (/\bdropped\b/.test(text)) this.gap(this.#worker)
+      return null
     }
     const { sequence, worker, endedAtMs } = request
+    if (request.backend === PROBE_FRONTEND) this.#onProbe(request.path)
     const counted = sequence === null ? null : this.#ledgerOf(worker, request.backend).ended(sequence, endedAtMs)
     const [backend = '', service = '', release = ''] = request.route.split('|')
-    if (backend === '' || backend === AGENT_BACKEND) return
+    if (backend === '' || backend === AGENT_BACKEND) return worker
     const owner = this.#ownerOf(backend, service, release)
     if (request.backend === backend) this.#seen(request, owner)
     else if (/^b\d+$/.test(request.backend)) this.#seen(request, this.#owners.get(request.backend)?.[0])
     if (owner !== undefined && !request.pinned) this.#count(request, backend, owner, counted)
+    return worker
   }
 
   /** Begins with a worker that served before we listened. */
-  adopt({ worker, assigned, inFlight, atMs }: WorkerReading): void {
+  adopt({ worker, assigned, inFlight, sentAtMs }: WorkerReading): void {
     for (const [backend, count] of assigned) {
-      const before = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs }
+      const before = { assigned: count, inFlight: inFlight.get(backend) ?? 0, atMs: sentAtMs }
       this.#ledgers.set(`${worker} ${backend}`, new Ledger(before))
     }
   }
 
   /** Takes a reading, and counts what has been under way since the one before. `weightIn` is the weight of now. */
-  read({ worker, assigned, inFlight, atMs }: WorkerReading, weightIn: (environment: string) => number): void {
+  read({ worker, assigned, inFlight, sentAtMs, atMs }: WorkerReading, weightIn: (environment: string) => number): void {
     for (const key of this.#ledgers.keys()) if (!key.startsWith(`${worker} `)) this.#ledgers.delete(key)
+    if (worker !== this.#worker) this.#hasGap = false
+    this.#worker = worker
     if (this.#hasGap) {
       // We were too slow for the log: what it dropped must not look like requests that instances lost.
       this.#hasGap = false
-      this.adopt({ worker, assigned, inFlight, atMs })
+      this.adopt({ worker, assigned, inFlight, sentAtMs, atMs })
     }
     for (const [backend, count] of assigned) {
       const user = this.#owners.get(backend)?.[0]?.user
@@ -99,9 +108,31 @@ export class Traffic {
     }
   }
 
-  /** Counts what was lost without a trace as of the last reading. */
-  settle(): void {
+  /** Lines may have been lost: what is not logged tells nothing until the next reading. */
+  gap(worker: number | null): void {
+    // Nothing is missed of a worker that a reload has replaced, and nothing came from one that never wrote.
+    if (worker !== null && worker === this.#worker) this.#hasGap = true
+  }
+
+  /** Resolves with true when the log tells of the probe with this path: all lines from before it have come then. */
+  probed(path: string, deadlineMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), deadlineMs)
+      this.#onProbe = (seen) => {
+        if (seen !== path) return
+        clearTimeout(timer)
+        resolve(true)
+      }
+    })
+  }
+
+  /** Counts what was lost without a trace as of the last reading, if the log is read so far. */
+  settle(isComplete: boolean): void {
     for (const [key, ledger] of this.#ledgers) {
+      if (!isComplete || this.#hasGap) {
+        ledger.postpone()
+        continue
+      }
       const losses = ledger.settle()
       const backend = key.slice(key.indexOf(' ') + 1)
       const user = this.#owners.get(backend)?.[0]?.user
