@@ -14,7 +14,10 @@ const tasks = {
   test: [[node, path.join(root, 'scripts', 'test.ts')]],
   bench: [[node, path.join(root, 'bench', 'main.ts')]],
   generate: [[node, path.join(root, 'scripts', 'generate.ts')]],
-  build: [[node, module_('typescript', 'bin', 'tsc'), '-p', path.join(root, 'tsconfig.build.json')]],
+  build: [
+    [node, module_('typescript', 'bin', 'tsc'), '-p', path.join(root, 'tsconfig.build.json')],
+    [node, path.join(root, 'scripts', 'copy-assets.ts')],
+  ],
   check: [[node, path.join(root, 'scripts', 'check.ts')]],
   format: [[module_('.bin', 'biome'), 'check', '--write', '--linter-enabled=false', root]],
 }
