@@ -19,6 +19,9 @@ import { secretValues } from './secret-values.ts'
 import { isMachineryError } from './workflows/dbos-workflows.ts'
 import type { Flow } from './workflows/workflows.ts'
 
+/** Longer than any drain: a deployment that was told to take its traffic back has done it or is stuck. */
+const TAKE_BACK_MS = 15 * 60_000
+
 /** A rollback skips steps and analysis: launch if it must, all traffic at once. */
 const rollbackSettings: StrategySettings = {
   name: 'blue-green',
@@ -66,11 +69,17 @@ export async function rollbackWorkflow(context: EngineContext, flow: Flow, deplo
 async function waitForRunning(context: EngineContext, deployment: string): Promise<'taken-back' | 'to-do'> {
   const row = await context.journal.move(deployment, 'preparing')
   const told = row.previous_release // the deployment's base when the message was sent; see Deployments.rollback
+  const deadlineMs = context.clock.monotonicMs() + TAKE_BACK_MS
   for (;;) {
     const running = await listDeployments(context.database, { environment: row.environment, running: true, limit: 50 })
     const older = running.filter((other) => Number(other.number) < Number(row.number))
     const moving = older.filter((other) => ['shifting', 'baking', 'compensating'].includes(other.state))
     if (moving.length === 0) break
+    if (context.clock.monotonicMs() > deadlineMs) {
+      throw new SluiceError('DEADLINE_EXCEEDED', `${moving[0]?.id} did not take its traffic back in time`, {
+        hint: `look at \`sluice status ${row.environment}\` and the control plane's log`,
+      })
+    }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   if (told === null) return 'to-do'

@@ -108,7 +108,7 @@ async function haproxy(): Promise<Check> {
     ? {
         name: 'haproxy',
         state: 'ok',
-        detail: 'not installed; the Node edge needs nothing. HAProxy costs about half the CPU per request',
+        detail: 'not installed; the Node edge needs nothing. HAProxy serves more requests per core',
       }
     : {
         name: 'haproxy',
