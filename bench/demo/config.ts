@@ -6,30 +6,15 @@ export interface DemoTimes {
 /** Shorter than anyone should use in earnest: the demonstration is to end within minutes. */
 export const demoTimes: DemoTimes = { observe: '25s', bake: '15s' }
 
-/** The configuration of the social application for the demonstration: one environment, one port, short minimum times. */
-export function demoConfig(port: number, { observe, bake }: DemoTimes = demoTimes): string {
-  return `import { defineConfig } from 'sluice'
+/** The name under which the application's own configuration lies beside the demonstration's. */
+export const OWN_CONFIG = 'social.config.ts'
 
-export default defineConfig({
-  project: 'social',
-  services: {
-    web: {
-      kind: 'web',
-      build: { command: 'npm run build', output: ['build', 'migrations', 'package.json'] },
-      start: 'node build/index.js',
-      health: '/health',
-      instances: 2,
-      assets: { path: '/_app/immutable', directory: 'build/client/_app/immutable' },
-      env: {
-        HOST: '127.0.0.1',
-        PROTOCOL_HEADER: 'x-forwarded-proto',
-        HOST_HEADER: 'x-forwarded-host',
-        KEEP_ALIVE_TIMEOUT: '120',
-        SHUTDOWN_TIMEOUT: '10',
-      },
-    },
-  },
-  database: { engine: 'postgres', release: 'node build/migrate.js' },
+/** The application's own configuration with one environment, one port and short minimum times. */
+export function demoConfig(port: number, { observe, bake }: DemoTimes = demoTimes): string {
+  return `import social from './${OWN_CONFIG}'
+
+export default {
+  ...social,
   environments: {
     production: {
       target: 'local',
@@ -38,6 +23,6 @@ export default defineConfig({
       strategy: { name: 'canary', preset: 'balanced', observe: '${observe}', maxWait: '2m', bake: '${bake}' },
     },
   },
-})
+}
 `
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { run } from '../../src/support/run.ts'
+import { demoConfig } from './config.ts'
 import { createHistory } from './history.ts'
 
 const folders: string[] = []
@@ -34,8 +35,11 @@ test('makes the same four commits each time, each with what its release changes'
   expect(status.stdout).toBe('')
 })
 
-test('takes another configuration where one is given', async () => {
+test('takes another configuration where one is given, and keeps the own one beside it', async () => {
   const directory = await folder()
-  await createHistory(directory, { config: 'export default {}\n' })
-  expect(await readFile(join(directory, 'sluice.config.ts'), 'utf8')).toBe('export default {}\n')
+  await createHistory(directory, { config: demoConfig(8080) })
+  expect(await readFile(join(directory, 'sluice.config.ts'), 'utf8')).toContain(
+    "import social from './social.config.ts'",
+  )
+  expect(await readFile(join(directory, 'social.config.ts'), 'utf8')).toContain("project: 'social'")
 })

@@ -1,6 +1,7 @@
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { run } from '../../src/support/run.ts'
+import { OWN_CONFIG } from './config.ts'
 
 const project = resolve(import.meta.dirname, '../../examples/social')
 /** Made by tools, or not part of the project's own story. */
@@ -14,7 +15,7 @@ const subjects = [
 ] as const
 
 export interface HistoryOptions {
-  /** Written as `sluice.config.ts` in every commit instead of the project's own. */
+  /** Written as `sluice.config.ts`; it may import the project's own, which lies beside it then. */
   readonly config?: string
 }
 
@@ -39,12 +40,18 @@ export async function createHistory(
   await git('init', '--quiet', '--initial-branch=main')
   for (const [index, subject] of subjects.entries()) {
     await layOver(index === 0 ? project : join(project, 'releases', String(index + 1)), directory)
-    if (config !== undefined) await writeFile(join(directory, 'sluice.config.ts'), config)
+    if (config !== undefined && index === 0) await putBeside(directory, config)
     await git('add', '--all')
     await git('commit', '--quiet', '--message', subject)
     commits.push(await git('rev-parse', 'HEAD'))
   }
   return { commits }
+}
+
+async function putBeside(directory: string, config: string): Promise<void> {
+  const file = join(directory, 'sluice.config.ts')
+  await rename(file, join(directory, OWN_CONFIG))
+  await writeFile(file, config)
 }
 
 async function layOver(from: string, to: string): Promise<void> {

@@ -4,7 +4,7 @@ import { NO_RELEASE, type Traffic } from '../support/traffic/traffic.ts'
 import type { Facts } from './facts.ts'
 import { reportDeployments, reportTraffic, type Told } from './report.ts'
 import type { Document, Sluice } from './sluice.ts'
-import { type Outcome, outcomeOf, told } from './story.ts'
+import { type Outcome, outcomeOf, storyteller } from './story.ts'
 
 export interface ScenarioOptions {
   readonly sluice: Sluice
@@ -117,11 +117,10 @@ async function follow(
   args: readonly string[],
   onEvent: (event: Document) => void = () => {},
 ): Promise<Outcome> {
-  let last = ''
+  const tell = storyteller()
   const ran = await sluice.stream(args, (event) => {
-    const line = told(event)
-    if (line !== null && line !== last) say(`  ${line}`)
-    last = line ?? last
+    const line = tell(event)
+    if (line !== null) say(`  ${line}`)
     onEvent(event)
   })
   return outcomeOf(ran)

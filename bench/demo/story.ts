@@ -41,21 +41,46 @@ function reasonOf(reason: unknown): string | null {
   return `${String(code)}: ${String(message)}`
 }
 
-/** One line per change worth telling; null for the rest. */
-export function told(event: Document): string | null {
-  const data = (typeof event['data'] === 'object' && event['data'] !== null ? event['data'] : event) as Document
-  switch (event['type']) {
-    case 'deployment.state':
-    case 'deployment.finished':
-      return data['serving'] === true ? 'all traffic is on it' : `→ ${String(data['state'])}`
-    case 'deployment.step':
-      return data['state'] === 'done' ? `${String(data['name'])}${textOf(data['detail'])}` : null
-    case 'deployment.weight':
-      return `traffic on it: ${percent(data['weight'])}${textOf(data['why'])}`
-    case 'deployment.judge':
-      return `judge: ${String(data['action'])}${textOf(data['reason'])}`
-    default:
-      return null
+/** The weight moves many times a second while it rises; a reader wants the tens. */
+const WORTH_TELLING = 0.1
+const JUDGE_SILENT_SECONDS = 10
+
+/** Tells the events of one deployment: one line per change worth telling, null for the rest. */
+export function storyteller(): (event: Document) => string | null {
+  let weight = Number.NaN
+  let judged = { action: '', elapsedSeconds: Number.NEGATIVE_INFINITY }
+
+  const toldWeight = (data: Document): string | null => {
+    const now = Number(data['weight'])
+    const isNews = Number.isNaN(weight) || now === 0 || now === 1 || now < weight || now - weight >= WORTH_TELLING
+    if (!isNews || now === weight) return null
+    const fell = now < weight ? textOf(data['why']) : ''
+    weight = now
+    return `traffic on it: ${percent(now)}${fell}`
+  }
+  const toldJudge = (data: Document): string | null => {
+    const action = String(data['action'])
+    const elapsedSeconds = Number(data['elapsedSeconds'])
+    if (action === judged.action && elapsedSeconds - judged.elapsedSeconds < JUDGE_SILENT_SECONDS) return null
+    judged = { action, elapsedSeconds }
+    return `judge: ${action}${textOf(data['reason'])}`
+  }
+
+  return (event) => {
+    const data = (typeof event['data'] === 'object' && event['data'] !== null ? event['data'] : event) as Document
+    switch (event['type']) {
+      case 'deployment.state':
+      case 'deployment.finished':
+        return data['serving'] === true ? 'all traffic is on it' : `→ ${String(data['state'])}`
+      case 'deployment.step':
+        return data['state'] === 'done' ? `${String(data['name'])}${textOf(data['detail'])}` : null
+      case 'deployment.weight':
+        return toldWeight(data)
+      case 'deployment.judge':
+        return toldJudge(data)
+      default:
+        return null
+    }
   }
 }
 
