@@ -32,6 +32,12 @@ export function growth(state: JudgeState, input: JudgeInput): Growth {
   return { upper, rateNow: now, requestsPerSecond, target, gateOpen: upper <= now + GATE_MARGIN }
 }
 
+/**
+ * With assignment by visitor a small weight may have chosen none of a few faithful visitors: they come again and again,
+ * and nobody ever gets the new release. So many requests missing in a row are no chance any more (e^-10 by request).
+ */
+const NOBODY_CAME = 10
+
 export interface NextWeight {
   readonly weight: number
   readonly promote: boolean
@@ -52,7 +58,8 @@ function ramped(state: JudgeState, input: JudgeInput, now: Growth, held: boolean
   const level = scarcity(now.requestsPerSecond, reactionSeconds, policy.riskBudget)
   const cap = Math.max(weightCap(clock, policy.observeSeconds, level), lowestWeight)
   const first = state.weight === 0 ? firstWeightCap(level) : 1
-  const target = level === 'none' ? now.target : 1
+  const widened = state.missed >= NOBODY_CAME ? 2 * state.weight : 0
+  const target = level === 'none' ? Math.max(now.target, widened) : 1
   const allowed = routable(Math.min(target, cap, first), lowestWeight)
   const weight = held ? Math.max(state.weight, routable(0, lowestWeight)) : Math.max(state.weight, allowed)
   const waitedEnough = elapsed(state) >= policy.maxWaitSeconds

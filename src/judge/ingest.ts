@@ -212,6 +212,7 @@ function bookGroup(state: JudgeState, input: JudgeInput, group: Group, now: numb
     bookRequests(state.robust, group.second, 'old', group.requestsOld)
     bookRequests(state.robust, group.second, 'new', requestsNew)
   }
+  state.missed = requestsNew > 0 ? 0 : state.missed + group.weight * group.requestsOld
   if (group.second >= state.exposure.from) {
     state.exposure.requests += group.answeredNew
     state.exposure.bad += badNew

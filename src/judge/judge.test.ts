@@ -152,6 +152,24 @@ describe('a release that is as good as the old one', () => {
   })
 })
 
+describe('a few faithful visitors', () => {
+  test('are reached although the first weights chose none of them', () => {
+    let state = start(policyFrom(), makeHistory())
+    let weight = 0
+    // Nobody's number lies below 15 %: by request that would be impossible, by visitor it is bad luck.
+    for (let second = 0; second < 60 && weight < 0.15; second++) {
+      const from = BEGIN + second
+      const old = { samples: [sampleOf(from, 'old', 'old-0', weight, 80, 0)], instances: four('old') }
+      const input = { second: from + 1, old, new: { samples: [], instances: four('new') }, weight, probes: [] }
+      const next = step(state, { ...input, capabilities: { ...capabilities, assignment: 'visitor' } })
+      state = next.state
+      weight = next.decision.weight
+    }
+    expect(weight).toBeGreaterThanOrEqual(0.15)
+    expect(weight).toBeLessThanOrEqual(0.25)
+  })
+})
+
 describe('the state', () => {
   test('goes on identically through JSON, so that a restarted control plane judges on the same evidence', () => {
     for (const newRate of [0.001, 0.02, 0.3]) {

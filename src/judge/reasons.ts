@@ -32,7 +32,10 @@ export function rampReason(state: JudgeState, now: Growth, weight: number): Reas
   const observing = state.policy.mode === 'ramp' ? Math.max(0, Math.ceil(state.policy.observeSeconds - state.clock)) : 0
   return {
     test: 'ramp',
-    text: `${count(fresh.bad)} of ${count(fresh.requests)} failed; at most ${percent(now.upper)} fail (90 %)`,
+    text:
+      fresh.requests === 0
+        ? 'no request on the new release yet'
+        : `${count(fresh.bad)} of ${count(fresh.requests)} failed: at most ${percent(now.upper)} can be failing (90 % sure)`,
     failedNew: fresh.bad,
     failedOld: old.bad,
     requestsNew: fresh.requests,
@@ -155,6 +158,6 @@ export function finalReason(state: JudgeState, test: string, text: string, log?:
 }
 
 export function promotedText(state: JudgeState, now: Growth, conclusive: boolean): string {
-  const base = `${failures(state)}; at most ${percent(now.upper)} of the new release's requests fail (90 %)`
+  const base = `${failures(state)}; at most ${percent(now.upper)} of the new release's requests can be failing (90 % sure)`
   return conclusive ? base : `${base}; not enough evidence yet to say that it is as good as the old one`
 }

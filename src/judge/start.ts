@@ -42,6 +42,7 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
     oldRecent: { requests: 0, bad: 0 },
     ...startTests(policy, 0, 1, CELL_SECONDS),
     exposure: { from: 0, requests: 0, bad: 0 },
+    missed: 0,
     totals: { old: { requests: 0, bad: 0, distinct: 0 }, new: { requests: 0, bad: 0, distinct: 0 } },
     answersKnown: history.samples.some((sample) => answersOf(sample) > 0),
     served: Object.fromEntries(history.instances.map((id) => [id, 0])),

@@ -48,6 +48,8 @@ export interface JudgeState {
   probes: ProbeWatch
   ratio: RatioSequence
   exposure: Exposure
+  /** Requests that the new release should have got by its weight since it last got one, or since the weight last rose. */
+  missed: number
   totals: { old: Totals; new: Totals }
   /** True once samples tell answers apart from assignments (`statusClasses`). */
   answersKnown: boolean

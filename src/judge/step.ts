@@ -282,6 +282,7 @@ function open(state: JudgeState, input: JudgeInput, passed: number): Decision {
   const now = growth(state, input)
   const next = nextWeight(state, input, now, held)
   state.clock += passed
+  if (next.weight > state.weight) state.missed = 0
   if (next.promote) {
     state.phase = 'promoted'
     state.marks.conclusive &&= next.conclusive
