@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { strategySettings } from '../strategy/testing/strategy-settings.ts'
 import { resolveConfig } from './resolve.ts'
 
 const web = { start: 'node server.js' }
@@ -9,19 +10,7 @@ test('the smallest document resolves to a complete one', () => {
     project: 'shop',
     environment: 'production',
     target: 'local',
-    strategy: {
-      name: 'rolling',
-      stepSeconds: 60,
-      preset: 'balanced',
-      bakeSeconds: 0,
-      batch: 0.25,
-      surge: 0.25,
-      switch: 'at-once',
-      smoke: [],
-      onInconclusive: 'ask',
-      absoluteLimit: 0.01,
-      latency: true,
-    },
+    strategy: strategySettings(),
     services: [
       {
         name: 'web',

@@ -186,7 +186,7 @@ test('listeners that lead nowhere are refused', () => {
 test('settings of another strategy are refused', () => {
   const paths = (strategy: object) =>
     configProblems({ ...valid, environments: { p: { strategy } } }).map(({ path }) => path.replace(/.*strategy\.?/, ''))
-  expect(paths({ name: 'rolling', preset: 'fast', switch: 'ramp' })).toEqual(['preset', 'switch'])
+  expect(paths({ name: 'rolling', observe: '2m', switch: 'ramp' })).toEqual(['observe', 'switch'])
   expect(paths({ name: 'blue-green', observe: '2m' })).toEqual(['observe'])
   expect(paths({ name: 'blue-green', switch: 'ramp', observe: '2m' })).toEqual([])
   expect(paths({ name: 'canary', stepTime: '2m' })).toEqual(['stepTime'])

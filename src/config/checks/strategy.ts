@@ -7,20 +7,16 @@ import { kindOf } from './services.ts'
 type Settings = ReturnType<typeof strategyBlock>
 type Name = Settings['name']
 
+/** Those that may wait for evidence; what the judge looks at holds for all. */
 const judged: readonly Name[] = ['canary', 'blue-green']
 const strategiesOf: Readonly<Partial<Record<string, readonly Name[]>>> = {
   steps: ['canary'],
-  stepTime: ['canary'],
+  stepTime: ['canary', 'rolling'],
   switch: ['blue-green'],
   batch: ['rolling'],
   surge: ['rolling'],
-  preset: judged,
   observe: judged,
   maxWait: judged,
-  onInconclusive: judged,
-  absoluteLimit: judged,
-  latency: judged,
-  latencyTolerance: judged,
 }
 
 export const checkStrategies: Check = (context) => {

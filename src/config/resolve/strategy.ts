@@ -10,7 +10,7 @@ export function resolveStrategy(settings: ReturnType<typeof strategyBlock>): Str
   return {
     name,
     ...(steps === undefined ? {} : { steps }),
-    stepSeconds: seconds(settings.stepTime ?? '60s'),
+    stepSeconds: seconds(settings.stepTime ?? (name === 'rolling' ? '0s' : '60s')),
     preset: settings.preset ?? 'balanced',
     ...(observe === undefined ? {} : { observeSeconds: seconds(observe) }),
     ...(maxWait === undefined ? {} : { maxWaitSeconds: seconds(maxWait) }),
