@@ -60,8 +60,9 @@ const dossier = createRoute({
   method: 'get',
   path: '/deployments/{id}/dossier',
   tags,
-  summary: 'The samples and the policy that a judgement rested on, to judge again offline',
-  request: { params: idParam },
+  summary:
+    'What a judgement rested on, second by second, and its policy, to judge again offline; the last one by default',
+  request: { params: idParam, query: z.object({ phase: z.enum(['shift', 'bake']).optional() }) },
   responses: { 200: jsonAnswer(z.looseObject({}), 'The dossier'), ...notFound, ...refusals },
 })
 
@@ -120,10 +121,10 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   })
   app.openapi(dossier, async (c) => {
     const { id } = await deployments.get(c.req.valid('param').id)
-    const found = (await findDossier?.(id)) ?? null
+    const found = (await findDossier?.(id, c.req.valid('query').phase)) ?? null
     if (found !== null) return c.json(found, 200) as Response
     throw new SluiceError('NOT_FOUND', `no samples of a judgement are kept for ${id}`, {
-      hint: 'only a canary, and the bake of a deployment that replaced a release, are judged',
+      hint: 'only a deployment that replaces a release is judged: while its traffic shifts, and during its bake',
     })
   })
   app.openapi(rollback, async (c) => {

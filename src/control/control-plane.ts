@@ -101,7 +101,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     version: options.version,
     log,
     onShutdown: options.onShutdown,
-    dossier: (deployment) => parts.dossier(deployment),
+    dossier: (deployment, phase) => parts.dossier(deployment, phase),
   })
   await parts.launch()
   // Adoption is quick; a relaunch after a reboot takes as long as the applications need, and nobody waits for it here.

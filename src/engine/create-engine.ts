@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts'
 import { environmentsOf } from './environments.ts'
 import { EventLog } from './event-log.ts'
 import { Journal } from './journal.ts'
+import type { JudgedPhase } from './judgement/kept.ts'
 import { Mailbox } from './mailbox.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
@@ -36,8 +37,8 @@ export interface EngineParts {
   launch(): Promise<void>
   /** Brings back every fleet that should run. */
   reconcile(): Promise<void>
-  /** What a judgement rested on; null: not judged. */
-  dossier(deployment: string): Promise<Dossier | null>
+  /** What a judgement rested on, by default the last of the deployment; null: not judged. */
+  dossier(deployment: string, phase?: JudgedPhase): Promise<Dossier | null>
   /** Stops all fleets of all environments (`down --all`). */
   stopFleets(): Promise<void>
   shutdown(): Promise<void>
@@ -94,7 +95,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       await startForgotten(context)
     },
     reconcile: () => reconcileAll(context),
-    dossier: (deployment) => findDossier(context, deployment),
+    dossier: (deployment, phase) => findDossier(context, deployment, phase),
     stopFleets: () => stopFleets(context),
     shutdown: async () => {
       retention.stop()

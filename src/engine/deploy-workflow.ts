@@ -5,15 +5,18 @@ import { fullCounts } from '../strategy/counts.ts'
 import { strategyNamed } from '../strategy/index.ts'
 import type { Step } from '../strategy/strategy.ts'
 import type { EngineContext } from './context.ts'
+import { findKept } from './judgement/kept.ts'
 import { judgeUntilDecided } from './judgement.ts'
 import { admit } from './phases/admit.ts'
+import { shrinkBase } from './phases/base-fleet.ts'
 import { compensate, giveUp, hadTraffic } from './phases/compensate.ts'
 import { expand } from './phases/expand.ts'
 import { launch } from './phases/launch.ts'
 import { buildArtifact, recordRelease, requestOf } from './phases/prepare.ts'
 import { settle } from './phases/settle.ts'
-import { promote, shift, shrinkBase } from './phases/shift.ts'
+import { promote, shift, shifted } from './phases/shift.ts'
 import { smoke } from './phases/smoke.ts'
+import { probeRoutes } from './prober.ts'
 import type { DeploymentRun } from './run.ts'
 import { isMachineryError } from './workflows/dbos-workflows.ts'
 import type { Flow } from './workflows/workflows.ts'
@@ -38,7 +41,7 @@ export async function deployWorkflow(context: EngineContext, flow: Flow, deploym
 
 export async function followPlan(context: EngineContext, flow: Flow, run: DeploymentRun): Promise<void> {
   const steps = numbered(run.plan)
-  const last = steps.findLastIndex(({ step }) => step.kind === 'shift' || step.kind === 'ramp')
+  const last = steps.findLastIndex(({ step }) => step.kind !== 'bake')
   for (const [index, { name, step }] of steps.entries()) {
     await flow.step(name, () => perform(context, run, name, step))
     if (index === last) await flow.step('serving', () => promote(context, run))
@@ -67,7 +70,9 @@ async function perform(context: EngineContext, run: DeploymentRun, name: string,
     case 'smoke':
       return smoke(context, run, name, step.paths)
     case 'shift':
-      return shift(context, run, name, step.weight)
+      return step.watchSeconds === null || run.base === null
+        ? shift(context, run, name, step.weight)
+        : shiftWatched(context, run, name, step.weight, step.watchSeconds)
     case 'ramp':
       return ramp(context, run, name)
     case 'shrink':
@@ -79,18 +84,52 @@ async function perform(context: EngineContext, run: DeploymentRun, name: string,
   }
 }
 
+/** Clean rounds of probes before the first user. */
+const PROBE_ROUNDS = 2
+
 /** The judge drives the weight from nothing to everything. */
 async function ramp(context: EngineContext, run: DeploymentRun, name: string): Promise<void> {
   await context.journal.step(
     run.deployment,
     name,
-    () =>
-      judgeUntilDecided(context, run, {
+    async () => {
+      const policy = context.policyFor(run.settings, 'ramp')
+      const routes = await probeRoutes(context, run)
+      const probes = routes.length > 0 ? { probes: { routes, rounds: PROBE_ROUNDS } } : {}
+      return judgeUntilDecided(context, run, {
         phase: 'shift',
-        policy: context.policyFor(run.settings, 'ramp'),
-        initialWeight: 0,
-      }),
+        policy: { ...policy, ...probes },
+        step: name,
+        weight: 0,
+      })
+    },
     (verdict) => verdict.summary,
+  )
+}
+
+/**
+ * A weight that is set at once is judged all the same: by what is known before it grows and after it, at no cost in time
+ * unless something is suspicious or the step asks to be watched.
+ */
+async function shiftWatched(
+  context: EngineContext,
+  run: DeploymentRun,
+  name: string,
+  weight: number,
+  watchSeconds: number,
+): Promise<void> {
+  await context.journal.step(
+    run.deployment,
+    name,
+    async () => {
+      const watch = { phase: 'shift', policy: context.policyFor(run.settings, 'watch') } as const
+      const before = await findKept(context, run, 'shift')
+      if (before !== undefined && before.kept.step !== name) {
+        await judgeUntilDecided(context, run, { ...watch, step: `before ${name}`, weight: null, forSeconds: 0 })
+      }
+      return judgeUntilDecided(context, run, { ...watch, step: name, weight, forSeconds: watchSeconds })
+    },
+    () => shifted(run, weight),
   )
 }
 
@@ -106,8 +145,9 @@ async function bake(context: EngineContext, run: DeploymentRun, name: string, se
       judgeUntilDecided(context, run, {
         phase: 'bake',
         policy: context.policyFor(run.settings, 'watch'),
+        step: name,
+        weight: 1,
         forSeconds: seconds,
-        initialWeight: 1,
       }),
     (verdict) => verdict.summary,
   )

@@ -1,167 +1,39 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Artifact } from '../build/artifact-store.ts'
-import type { ResolvedConfig } from '../config/resolved.ts'
-import { policyFor } from '../control/policy.ts'
 import { SluiceError } from '../model/error.ts'
-import { openSecretBox } from '../secrets/secret-box.ts'
-import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
 import type { StrategySettings } from '../strategy/strategy.ts'
-import { createEngine, type EngineParts } from './create-engine.ts'
+import type { EngineParts } from './create-engine.ts'
 import type { Deployment, DeployRequest } from './engine.ts'
-import { type MemoryTarget, memoryTarget } from './testing/memory-target.ts'
+import type { MemoryTarget } from './testing/memory-target.ts'
 import { type ScriptedJudge, scriptedJudge } from './testing/scripted-judge.ts'
+import { type TestEngine, testEngine } from './testing/test-engine.ts'
 
-let store: TemporaryDatabase
-let directory: string
+let engine: TestEngine
 let parts: EngineParts
 let target: MemoryTarget
 let judge: ScriptedJudge
-let buildError: SluiceError | null = null
 
 beforeAll(async () => {
-  store = await temporaryDatabase()
-  directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
-  target = memoryTarget()
   judge = scriptedJudge()
-  const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
-  parts = createEngine({
-    database: store.database,
-    databaseUrl: store.url,
-    target: () => target,
-    hold: async () => {},
-    builder: {
-      build: async ({ onLine, signal }) => {
-        onLine('building')
-        signal.throwIfAborted()
-        if (buildError !== null) throw buildError
-        return { artifact, reused: false, seconds: 0.1 }
-      },
-    },
-    artifacts: {
-      add: async () => artifact,
-      get: async () => artifact,
-      find: async () => artifact,
-      tree: async () => directory,
-      prune: async () => [],
-    },
-    secrets: await openSecretBox(join(directory, 'secrets')),
-    databases: { urlFor: async () => null },
-    judge,
-    policyFor,
-    userEnvironment: {},
-    clock: { now: () => new Date(), monotonicMs: () => performance.now() },
-    log: { info: () => {}, warn: () => {}, error: () => {} },
-  })
-  await parts.launch()
+  engine = await testEngine({ judge })
+  parts = engine.parts
+  target = engine.target
 })
-afterAll(async () => {
-  await parts?.shutdown()
-  await store?.remove()
-  if (directory !== undefined) await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => engine?.remove())
 
-let names = 0
 let environment = ''
 beforeEach(() => {
-  environment = `e${++names}`
-  buildError = null
-  target.beforeScale = async () => {}
+  engine.renew()
+  environment = engine.environment()
   judge.say({ action: 'promote', weight: 1 })
 })
 
-const key = () => `shop.${environment}`
-
-function request(strategy: Partial<StrategySettings> = {}, change: Partial<DeployRequest> = {}): DeployRequest {
-  const config: ResolvedConfig = {
-    project: 'shop',
-    environment,
-    target: 'local',
-    strategy: {
-      name: 'rolling',
-      stepSeconds: 60,
-      preset: 'balanced',
-      bakeSeconds: 0,
-      batch: 0.5,
-      surge: 0.5,
-      switch: 'at-once',
-      smoke: [],
-      onInconclusive: 'ask',
-      absoluteLimit: 0.01,
-      latency: true,
-      ...strategy,
-    },
-    services: [
-      {
-        name: 'web',
-        kind: 'web',
-        directory: '',
-        start: 'node server.js',
-        instances: 2,
-        env: {},
-        routes: [{ path: '/' }],
-        health: { path: '/health', intervalMs: 1000, timeoutMs: 1000, passes: 2, failures: 3, readyMs: 1000 },
-        drainMs: 100,
-        stopGraceMs: 100,
-        limits: {},
-      },
-    ],
-    build: { services: [], env: {}, timeoutMs: 1000, maxBytes: 1000 },
-    database: null,
-    edge: {
-      httpPort: 9999,
-      httpsPort: null,
-      redirectToHttps: false,
-      certificates: [],
-      limits: {
-        headerBytes: 1,
-        bodyBytes: 0,
-        headersMs: 1,
-        bodyIdleMs: 1,
-        responseMs: 1,
-        keepAliveMs: 1,
-        connections: 1,
-        holdQueue: 1,
-        holdMs: 1,
-      },
-      keepAssetsOfReleases: 3,
-    },
-    stickiness: true,
-    requireClean: false,
-    keepReleases: 10,
-  }
-  return {
-    config,
-    projectDir: directory,
-    source: { commit: null, branch: null, subject: null, dirty: false, artifactDir: null },
-    replace: false,
-    by: 'test',
-    ...change,
-  }
-}
-
+const key = () => engine.key()
 const deploy = (strategy: Partial<StrategySettings> = {}, change: Partial<DeployRequest> = {}) =>
-  parts.engine.deployments.deploy(request(strategy, change))
-
-async function until(id: string, isReached: (deployment: Deployment) => boolean): Promise<Deployment> {
-  const deadline = performance.now() + 30_000
-  for (;;) {
-    const deployment = await parts.engine.deployments.get(id)
-    if (isReached(deployment)) return deployment
-    if (performance.now() > deadline) throw new Error(`${id} stays ${deployment.state}: ${JSON.stringify(deployment)}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-const finished = (id: string) => until(id, (deployment) => !deployment.running)
+  engine.deploy(strategy, change)
+const until = (id: string, isReached: (deployment: Deployment) => boolean) => engine.until(id, isReached)
+const finished = (id: string) => engine.finished(id)
 const inState = (id: string, state: Deployment['state']) => until(id, (deployment) => deployment.state === state)
-
-async function serve(strategy: Partial<StrategySettings> = {}): Promise<Deployment> {
-  const deployment = await finished((await deploy(strategy)).id)
-  expect(deployment.state, JSON.stringify(deployment.reason)).toBe('succeeded')
-  return deployment
-}
+const serve = (strategy: Partial<StrategySettings> = {}) => engine.serve(strategy)
 
 describe('a deployment', () => {
   test('of a first release ends with all traffic on it', async () => {
@@ -203,7 +75,7 @@ describe('a deployment', () => {
   })
 
   test('whose build fails touches nothing', async () => {
-    buildError = new SluiceError('BUILD_FAILED', 'the build ended with exit code 1', { hint: 'read the log' })
+    engine.failNextBuild(new SluiceError('BUILD_FAILED', 'the build ended with exit code 1', { hint: 'read the log' }))
     const from = target.orders.length
     const deployment = await finished((await deploy()).id)
     expect(deployment).toMatchObject({ state: 'failed', reason: { code: 'BUILD_FAILED', hint: 'read the log' } })
@@ -330,6 +202,7 @@ describe('one writer', () => {
     await until(older.id, (deployment) => deployment.weight > 0)
     const newer = await deploy({}, { replace: true })
     expect(await finished(older.id)).toMatchObject({ state: 'superseded' })
+    judge.say({ action: 'promote', weight: 1 })
     expect(await finished(newer.id)).toMatchObject({ state: 'succeeded' })
   })
 
@@ -350,7 +223,7 @@ describe('one writer', () => {
     judge.say({ action: 'hold', weight: 0.1 })
     const canary = await deploy({ name: 'canary' })
     await until(canary.id, (deployment) => deployment.weight > 0)
-    environment = `${environment}b`
+    engine.renew()
     await serve()
     await parts.engine.deployments.cancel(canary.id, 'test')
     await finished(canary.id)

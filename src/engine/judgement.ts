@@ -1,363 +1,242 @@
-import type { Decision, FleetInput, JudgeInput, JudgePolicy, JudgeState, Verdict } from '../judge/index.ts'
-import { SluiceError } from '../model/error.ts'
-import type { Instance } from '../model/instance.ts'
-import type { Sample } from '../model/sample.ts'
-import { findJudgeState, putJudgeState } from '../store/judge-states.ts'
-import type { Message } from '../store/messages.ts'
-import type { EnvironmentState } from '../targets/target.ts'
+import type { Decision, JudgePolicy, Verdict } from '../judge/index.ts'
 import type { EngineContext } from './context.ts'
-import { storeSamplesAsEvidence } from './dossier.ts'
-import { launchDeadlineMs } from './phases/launch.ts'
+import type { DossierHead } from './dossier.ts'
+import { begin } from './judgement/begin.ts'
+import { FleetHealth } from './judgement/fleet-health.ts'
+import { judgeCapabilities, judgedSecond } from './judgement/judge-input.ts'
+import { findKept, type JudgedPhase, type KeptRow, keep } from './judgement/kept.ts'
+import { Question } from './judgement/question.ts'
+import { Recorder } from './judgement/recorder.ts'
+import { replaceInstances } from './judgement/replace-instances.ts'
+import { isSuspicious, show, takenBack } from './judgement/telling.ts'
+import { type Tick, Ticks } from './judgement/ticks.ts'
+import { restoreBase } from './phases/base-fleet.ts'
 import { setWeight } from './phases/shift.ts'
-import { startProber } from './prober.ts'
+import { type Prober, startProber } from './prober.ts'
 import type { DeploymentRun } from './run.ts'
 
-/** How long a person has to answer an undecided confirmation. */
-const ANSWER_MS = 30 * 60_000
-/** Ticks without a ready instance of the new release before it counts as dead. */
-const DEAD_TICKS = 3
-/** Longest pause between two ticks when no sample comes. */
-const TICK_MS = 1000
-
 export interface JudgementOptions {
-  readonly phase: 'shift' | 'bake'
+  readonly phase: JudgedPhase
   readonly policy: JudgePolicy
-  /** Ends the judgement after this time without a decision against the release; absent: the judge promotes. */
+  /** Step of the plan; each has its own weight and time, all of one phase share the evidence. */
+  readonly step: string
+  /** Set when the step begins; null: the weight in force. */
+  readonly weight: number | null
+  /**
+   * Ends the step after this time at its weight without suspicion; 0: one look at what is known, unless it raises a
+   * doubt, which is followed until it is decided. Absent: the judge promotes.
+   */
   readonly forSeconds?: number
-  readonly initialWeight: number
-}
-
-/** What is kept of a judgement in one overwritten row, so that a restarted control plane goes on with the same evidence. */
-interface Kept {
-  readonly judge: JudgeState
-  readonly weight: number
-  readonly elapsedMs: number
-  readonly askedAtMs: number | null
 }
 
 /**
- * Feeds the judge once a second and does what it decides, until it promotes (returns) or rolls back (throws
- * `ROLLED_BACK`). The judge does not act and the actor does not judge.
+ * Feeds the judge and does what it decides, until it promotes or the time is over (returns) or it rolls back (throws
+ * `ROLLED_BACK`, or `INSTANCE_UNHEALTHY` when no user had got there). The judge does not act and the actor does not judge.
  */
 export async function judgeUntilDecided(
   context: EngineContext,
   run: DeploymentRun,
   options: JudgementOptions,
 ): Promise<Verdict> {
-  let answer: 'promote' | 'roll-back' | null = null
-  const onAnswer = (message: Message) => {
-    answer = message.data.answer === 'promote' ? 'promote' : 'roll-back'
-  }
-  const prober = startProber(context, run)
+  const question = new Question(context, run)
+  const recorder = new Recorder(context, run.deployment, options.phase)
   try {
     return await context.mailbox.heed(
       run.deployment,
-      (signal, ended) => follow(context, run, options, { signal, ended, prober, answer: () => answer }),
-      onAnswer,
+      async (signal, ended) => {
+        const judgement = await Judgement.open(context, run, options, { question, recorder, signal })
+        return judgement.follow(ended)
+      },
+      question.onAnswer,
     )
   } finally {
-    prober.stop()
-    await storeSamplesAsEvidence(context, run, options)
+    await recorder.close()
   }
 }
 
-async function follow(
-  context: EngineContext,
-  run: DeploymentRun,
-  options: JudgementOptions,
-  inputs: {
-    readonly signal: AbortSignal
-    readonly ended: AbortSignal
-    readonly prober: ReturnType<typeof startProber>
-    readonly answer: () => 'promote' | 'roll-back' | null
-  },
-): Promise<Verdict> {
-  const { signal, ended, prober } = inputs
-  const stored = await findJudgeState(context.database, run.deployment, options.phase)
-  const startedAt = stored?.startedAt ?? context.clock.now()
-  let kept = (stored?.state as Kept | undefined) ?? (await begin(context, run, options, startedAt))
-  let cursor = stored?.cursor ?? null
-  let lastTickMs = context.clock.monotonicMs()
-  let deadTicks = 0
-  let shown = ''
+interface Helpers {
+  readonly question: Question
+  readonly recorder: Recorder
+  readonly signal: AbortSignal
+}
 
-  // A crash may lie between the decision and its effect: the weight in force is set again, not assumed.
-  if (options.phase === 'shift' || stored !== undefined) await setWeight(context, run, kept.weight, null, signal)
+class Judgement {
+  readonly #context: EngineContext
+  readonly #run: DeploymentRun
+  readonly #options: JudgementOptions
+  readonly #helpers: Helpers
+  readonly #health: FleetHealth
+  readonly #goal: number
+  #row: KeptRow
+  #lastTickMs: number
+  #shown = ''
 
-  for await (const batch of ticks(context, run.environment, cursor, signal, ended)) {
-    const now = context.clock.monotonicMs()
-    cursor = batch.cursor ?? cursor
-    kept = { ...kept, elapsedMs: kept.elapsedMs + (now - lastTickMs) }
-    lastTickMs = now
-
-    const state = await context.target.inspect(run.environment)
-    const health = fleetHealth(state, run)
-    deadTicks = health.isDead ? deadTicks + 1 : 0
-    if (health.crashed !== null || deadTicks >= DEAD_TICKS) {
-      throw instancesDied(run, health.crashed)
-    }
-
-    const { state: judge, decision } = context.judge.step(
-      kept.judge,
-      inputOf(context, run, batch.samples, state, kept, prober.take()),
-    )
-    const verdict = context.judge.explain(judge)
-    kept = { ...kept, judge }
-    if (decision.replace.length > 0) await replaceInstances(context, run, decision, signal)
-    if (decision.action === 'roll-back') {
-      await keep(context, run, options, kept, cursor, startedAt)
-      await context.journal.set(run.deployment, { verdict: JSON.stringify(verdict) })
-      throw rolledBack(verdict)
-    }
-    const weight = decision.action === 'promote' && options.policy.mode === 'ramp' ? 1 : decision.weight
-    if (isWorthSetting(kept.weight, weight)) {
-      await setWeight(context, run, weight, decision.reasons[0]?.text ?? null, signal)
-      kept = { ...kept, weight }
-    }
-    kept = await heedQuestion(context, run, decision, kept, inputs.answer)
-    await keep(context, run, options, kept, cursor, startedAt)
-    shown = await show(context, run, decision, kept, verdict, shown)
-
-    const isOver =
-      options.forSeconds === undefined
-        ? decision.action === 'promote'
-        : kept.weight >= 1 && kept.elapsedMs >= options.forSeconds * 1000
-    const isAnswered = inputs.answer() === 'promote' && decision.ask === true
-    if (isOver || isAnswered || ended.aborted) {
-      if (kept.weight < 1) await setWeight(context, run, 1, 'promoted', signal)
-      await context.journal.set(run.deployment, { verdict: JSON.stringify(verdict), question: null })
-      return verdict
-    }
+  private constructor(
+    context: EngineContext,
+    run: DeploymentRun,
+    options: JudgementOptions,
+    helpers: Helpers,
+    row: KeptRow,
+  ) {
+    this.#context = context
+    this.#run = run
+    this.#options = options
+    this.#helpers = helpers
+    this.#health = new FleetHealth(run)
+    this.#row = row
+    this.#goal = options.weight ?? row.kept.weight
+    this.#lastTickMs = context.clock.monotonicMs()
   }
-  signal.throwIfAborted()
-  const verdict = context.judge.explain(kept.judge)
-  if (kept.weight < 1) await setWeight(context, run, 1, 'the bake was ended by a newer deployment', signal)
-  await context.journal.set(run.deployment, { verdict: JSON.stringify(verdict), question: null })
-  return verdict
-}
 
-/** The judge's weight follows the traffic and trembles with it; a shift for each tremor would help nobody. */
-function isWorthSetting(current: number, wanted: number): boolean {
-  if (current === wanted) return false
-  return wanted === 0 || wanted === 1 || current === 0 || Math.abs(wanted - current) >= Math.max(0.0001, current * 0.1)
-}
-
-async function begin(
-  context: EngineContext,
-  run: DeploymentRun,
-  options: JudgementOptions,
-  startedAt: Date,
-): Promise<Kept> {
-  const history = await oldReleaseHistory(context, run, startedAt)
-  return {
-    judge: context.judge.start(options.policy, history),
-    weight: options.initialWeight,
-    elapsedMs: 0,
-    askedAtMs: null,
-  }
-}
-
-async function oldReleaseHistory(
-  context: EngineContext,
-  run: DeploymentRun,
-  before: Date,
-): Promise<{ samples: readonly Sample[]; instances: readonly string[] }> {
-  if (run.base === null) return { samples: [], instances: [] }
-  const abort = new AbortController()
-  for await (const { samples } of context.target.samples(run.environment, { signal: abort.signal })) {
-    abort.abort()
-    const until = Math.floor(before.getTime() / 1000)
-    const old = samples.filter(
-      (sample) => sample.release === run.base?.id && sample.from < until && sample.from >= until - 30 * 60,
-    )
-    return { samples: old, instances: [...new Set(old.flatMap((sample) => sample.instance ?? []))] }
-  }
-  return { samples: [], instances: [] }
-}
-
-/** What became known, at most once a second, and at least once a second also when nothing did. */
-async function* ticks(
-  context: EngineContext,
-  environment: string,
-  cursor: string | null,
-  signal: AbortSignal,
-  ended: AbortSignal,
-): AsyncGenerator<{ readonly samples: readonly Sample[]; readonly cursor: string | null }> {
-  const stop = AbortSignal.any([signal, ended])
-  const known: Sample[] = []
-  let latest = cursor
-  let wake = () => {}
-  const reading = (async () => {
-    for await (const batch of context.target.samples(environment, {
-      signal: stop,
-      ...(cursor === null ? {} : { after: cursor }),
-    })) {
-      known.push(...batch.samples)
-      latest = batch.cursor
-      if (batch.samples.length > 0) wake()
+  /** Goes on where a judgement of this phase was, or begins one; the weight in force is set again, not assumed. */
+  static async open(
+    context: EngineContext,
+    run: DeploymentRun,
+    options: JudgementOptions,
+    helpers: Helpers,
+  ): Promise<Judgement> {
+    const { phase, step } = options
+    const stored = await findKept(context, run, phase)
+    let row = stored ?? (await beginRecorded(context, run, options, helpers.recorder))
+    const isNewStep = row.kept.step !== step
+    if (isNewStep) {
+      const weight = options.weight ?? row.kept.weight
+      row = { ...row, kept: { ...row.kept, step, weight, elapsedMs: 0, askedAtMs: null } }
     }
-  })()
-  reading.catch(() => {}) // a lost edge shows as missing samples; its supervisor brings it back
-  while (!stop.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, TICK_MS)
-      const finish = () => {
-        clearTimeout(timer)
-        resolve()
+    const judgement = new Judgement(context, run, options, helpers, row)
+    // A crash may lie between a decision and its effect. A bake begins at the weight that the shift ended with.
+    const isInForce = isNewStep ? options.weight === null : stored === undefined && phase === 'bake'
+    if (!isInForce) await setWeight(context, run, row.kept.weight, null, helpers.signal)
+    return judgement
+  }
+
+  async follow(ended: AbortSignal): Promise<Verdict> {
+    const { signal } = this.#helpers
+    const { environment } = this.#run
+    const ticks = new Ticks(this.#context, { environment, cursor: this.#row.cursor, signal, ended })
+    let prober: Prober | null = null
+    try {
+      for await (const tick of ticks) {
+        const verdict = await this.#take(tick, prober, ended)
+        if (verdict !== null) return verdict
+        prober ??= startProber(this.#context, this.#run, {
+          firstRounds: this.#options.policy.probes?.rounds ?? 0,
+          onResults: () => ticks.wake(),
+        })
       }
-      wake = finish
-      stop.addEventListener('abort', finish, { once: true })
-      if (stop.aborted) finish()
+    } finally {
+      ticks.close()
+      prober?.stop()
+    }
+    signal.throwIfAborted()
+    return this.#end(this.#context.judge.explain(this.#row.kept.judge), 'the bake was ended by a newer deployment')
+  }
+
+  /** One tick: look, judge, act, keep, tell. Answers with the verdict when the judgement is over. */
+  async #take(tick: Tick, prober: Prober | null, ended: AbortSignal): Promise<Verdict | null> {
+    const context = this.#context
+    const { question, recorder, signal } = this.#helpers
+    this.#passTime(tick.cursor)
+    const state = await context.target.inspect(this.#run.environment)
+    this.#health.assertAlive(state, context.clock.monotonicMs())
+
+    const second = judgedSecond(this.#run, state, {
+      at: context.clock.now(),
+      weight: this.#row.kept.weight,
+      samples: tick.samples,
+      probes: prober?.take() ?? [],
     })
-    if (signal.aborted) return
-    yield { samples: known.splice(0), cursor: latest }
+    recorder.add(second)
+    const capabilities = judgeCapabilities(context.target.capabilities)
+    const { state: judge, decision } = context.judge.step(this.#row.kept.judge, { ...second, capabilities })
+    const verdict = context.judge.explain(judge)
+    this.#change({ judge })
+
+    if (decision.replace.length > 0) await replaceInstances(context, this.#run, decision.replace, signal)
+    if (decision.action === 'roll-back') {
+      await this.#keep()
+      await context.journal.set(this.#run.deployment, { verdict: JSON.stringify(verdict) })
+      throw await takenBack(context, this.#run, verdict)
+    }
+    await this.#follow(decision)
+    this.#row = { ...this.#row, kept: await question.heed(decision, this.#row.kept) }
+    await this.#keep()
+    if (this.#isOver(decision) || question.isPromoted(decision) || ended.aborted) return this.#end(verdict, 'promoted')
+    this.#shown = await show(context, this.#run, { decision, kept: this.#row.kept, verdict, shown: this.#shown })
+    return null
+  }
+
+  #passTime(cursor: string | null): void {
+    const now = this.#context.clock.monotonicMs()
+    this.#change({ elapsedMs: this.#row.kept.elapsedMs + (now - this.#lastTickMs) })
+    this.#row = { ...this.#row, cursor: cursor ?? this.#row.cursor }
+    this.#lastTickMs = now
+  }
+
+  /** Sets the weight that the judge asks for. */
+  async #follow(decision: Decision): Promise<void> {
+    const { policy } = this.#options
+    const wanted = decision.action === 'promote' && policy.mode === 'ramp' ? 1 : decision.weight
+    if (!this.#isWorthSetting(wanted)) return
+    if (wanted < this.#row.kept.weight) await restoreBase(this.#context, this.#run, this.#helpers.signal)
+    await setWeight(this.#context, this.#run, wanted, decision.reasons[0]?.text ?? null, this.#helpers.signal)
+    this.#change({ weight: wanted })
+  }
+
+  /** The judge's weight follows the traffic and trembles with it; a shift for each tremor would help nobody. */
+  #isWorthSetting(wanted: number): boolean {
+    const { weight } = this.#row.kept
+    if (weight === wanted) return false
+    const isMark = wanted === 0 || wanted === 1 || wanted === this.#goal || weight === 0
+    return isMark || Math.abs(wanted - weight) >= Math.max(0.0001, weight * 0.1)
+  }
+
+  #isOver(decision: Decision): boolean {
+    const { forSeconds } = this.#options
+    if (forSeconds === undefined) return decision.action === 'promote'
+    const { weight, elapsedMs } = this.#row.kept
+    return !isSuspicious(decision) && weight >= this.#goal && elapsedMs >= forSeconds * 1000
+  }
+
+  /** No doubt is left, or somebody overruled it: the weight of the step is in force when it ends. */
+  async #end(verdict: Verdict, why: string): Promise<Verdict> {
+    const goal = this.#options.forSeconds === undefined ? 1 : this.#goal
+    if (this.#row.kept.weight < goal) {
+      await setWeight(this.#context, this.#run, goal, why, this.#helpers.signal)
+      this.#change({ weight: goal })
+      await this.#keep()
+    }
+    await this.#context.journal.set(this.#run.deployment, { verdict: JSON.stringify(verdict), question: null })
+    return verdict
+  }
+
+  #change(change: Partial<KeptRow['kept']>): void {
+    this.#row = { ...this.#row, kept: { ...this.#row.kept, ...change } }
+  }
+
+  #keep(): Promise<void> {
+    return keep(this.#context, this.#run, this.#options.phase, this.#row)
   }
 }
 
-function inputOf(
-  context: EngineContext,
-  run: DeploymentRun,
-  samples: readonly Sample[],
-  state: EnvironmentState,
-  kept: Kept,
-  probes: JudgeInput['probes'],
-): JudgeInput {
-  const { capabilities } = context.target
-  return {
-    second: Math.floor(context.clock.now().getTime() / 1000),
-    old: fleetInput(samples, state, run.base?.id ?? null),
-    new: fleetInput(samples, state, run.release.id),
-    weight: kept.weight,
-    probes,
-    capabilities: {
-      lowestWeight: capabilities.weights === 'any' ? 0 : 0.05,
-      // The router's own time, and up to a tick until its news are judged.
-      reactionSeconds: capabilities.reactionSeconds + TICK_MS / 1000,
-      perInstance: capabilities.perInstance,
-    },
-  }
-}
-
-function fleetInput(samples: readonly Sample[], state: EnvironmentState, release: string | null): FleetInput {
-  return {
-    samples: samples.filter((sample) => sample.release === release),
-    instances: instancesOf(state, release)
-      .filter((instance) => instance.state === 'ready')
-      .map((instance) => instance.id),
-  }
-}
-
-function instancesOf(state: EnvironmentState, release: string | null): readonly Instance[] {
-  return state.fleets.find((fleet) => fleet.release === release)?.instances ?? []
-}
-
-function fleetHealth(
-  state: EnvironmentState,
-  run: DeploymentRun,
-): { readonly isDead: boolean; readonly crashed: Instance | null } {
-  const instances = instancesOf(state, run.release.id)
-  const hasWeb = run.release.services.some((service) => service.kind === 'web')
-  return {
-    isDead: hasWeb && !instances.some((instance) => instance.state === 'ready'),
-    crashed: instances.find((instance) => instance.state === 'crash-loop') ?? null,
-  }
-}
-
-async function replaceInstances(
-  context: EngineContext,
-  run: DeploymentRun,
-  decision: Decision,
-  signal: AbortSignal,
-): Promise<void> {
-  const counts: Record<string, number> = {}
-  const { fleets } = await context.target.inspect(run.environment)
-  for (const instance of fleets.find((fleet) => fleet.release === run.release.id)?.instances ?? []) {
-    counts[instance.service] = run.release.services.find((service) => service.name === instance.service)?.instances ?? 1
-  }
-  await context.target.scale(run.release, counts, {
-    signal,
-    deadlineMs: launchDeadlineMs(run),
-    fence: run.lease.fence,
-    replace: decision.replace,
-  })
-}
-
-/** An undecided confirmation asks a person; without an answer by the deadline the policy decides. */
-async function heedQuestion(
-  context: EngineContext,
-  run: DeploymentRun,
-  decision: Decision,
-  kept: Kept,
-  answer: () => 'promote' | 'roll-back' | null,
-): Promise<Kept> {
-  if (decision.ask !== true) return kept
-  if (answer() === 'roll-back') {
-    throw new SluiceError('ROLLED_BACK', 'a person answered the open question with roll back')
-  }
-  if (kept.askedAtMs === null) {
-    const deadline = new Date(context.clock.now().getTime() + ANSWER_MS).toISOString()
-    await context.journal.set(run.deployment, {
-      question: JSON.stringify({ text: decision.reasons[0]?.text ?? 'the confirmation stayed undecided', deadline }),
-    })
-    return { ...kept, askedAtMs: kept.elapsedMs }
-  }
-  if (kept.elapsedMs - kept.askedAtMs > ANSWER_MS) {
-    throw new SluiceError('ROLLED_BACK', `nobody answered the open question within ${ANSWER_MS / 60_000} minutes`)
-  }
-  return kept
-}
-
-async function keep(
+async function beginRecorded(
   context: EngineContext,
   run: DeploymentRun,
   options: JudgementOptions,
-  kept: Kept,
-  cursor: string | null,
-  startedAt: Date,
-): Promise<void> {
-  await putJudgeState(context.database, run.deployment, options.phase, { state: kept, cursor, startedAt })
-}
-
-/** Tells when something changed for a reader, not each second. */
-async function show(
-  context: EngineContext,
-  run: DeploymentRun,
-  decision: Decision,
-  kept: Kept,
-  verdict: Verdict,
-  shown: string,
-): Promise<string> {
-  const key = `${decision.action} ${Math.round(kept.weight * 50)} ${Math.floor(kept.elapsedMs / 10_000)}`
-  if (key === shown) return shown
-  await context.journal.tell(run.deployment, 'deployment.judge', {
-    action: decision.action,
-    weight: kept.weight,
-    reason: decision.reasons[0]?.text ?? null,
-    counts: verdict.counts,
-    elapsedSeconds: Math.round(kept.elapsedMs / 1000),
-    ask: decision.ask ?? false,
-  })
-  return key
-}
-
-function rolledBack(verdict: Verdict): SluiceError {
-  return new SluiceError('ROLLED_BACK', verdict.summary, {
-    hint: 'the release is on hold; mend it and deploy again. `sluice judge replay` judges the same samples by another policy',
-    details: { counts: verdict.counts },
-  })
-}
-
-function instancesDied(run: DeploymentRun, crashed: Instance | null): SluiceError {
-  return crashed === null
-    ? new SluiceError('INSTANCE_CRASHED', `no instance of ${run.release.id} is ready any more`, {
-        hint: 'read its log with `sluice logs`',
-      })
-    : new SluiceError(
-        'INSTANCE_CRASHED',
-        `${crashed.id} crashed again and again (exit code ${crashed.exit?.code ?? 'unknown'})`,
-        {
-          hint: 'read its log with `sluice logs`',
-          details: { instance: crashed.id, exitCode: crashed.exit?.code ?? null },
-        },
-      )
+  recorder: Recorder,
+): Promise<KeptRow> {
+  const { phase, policy, step } = options
+  const { history, ...row } = await begin(context, run, { phase, policy, step, weight: options.weight ?? 0 })
+  const head: DossierHead = {
+    deployment: run.deployment,
+    phase,
+    policy: row.kept.judge.policy ?? policy,
+    capabilities: judgeCapabilities(context.target.capabilities),
+    oldRelease: run.base?.id ?? null,
+    newRelease: run.release.id,
+    startedAt: row.startedAt.toISOString(),
+    samples: history,
+  }
+  recorder.begin(head)
+  return row
 }

@@ -1,73 +1,118 @@
 import type { ProbeResult } from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import { sleep } from '../support/clock.ts'
 import type { EngineContext } from './context.ts'
 import type { DeploymentRun } from './run.ts'
 
 const PROBE_EVERY_MS = 10_000
+/** Until the new release has answered its first rounds: users wait for them. */
+const FIRST_ROUNDS_EVERY_MS = 1000
+/** Where nothing can be probed the first rounds end by themselves. */
+const MOST_FIRST_ROUNDS = 120
 const PROBE_TIMEOUT_MS = 5_000
 
+export interface Prober {
+  /** Results since the last call. */
+  take(): readonly ProbeResult[]
+  stop(): void
+}
+
+export interface ProberOptions {
+  /** Clean rounds in a row of the new release that are waited for with quick ones. */
+  readonly firstRounds: number
+  /** Called when a round's results are in. */
+  readonly onResults: () => void
+}
+
 /** Synthetic requests to the critical routes of both releases: what a site without traffic is judged by. */
-export function startProber(
-  context: EngineContext,
-  run: DeploymentRun,
-): { take(): readonly ProbeResult[]; stop(): void } {
+export function startProber(context: EngineContext, run: DeploymentRun, options: ProberOptions): Prober {
   let results: ProbeResult[] = []
   const abort = new AbortController()
-  let round = 0
-  const probeAll = () => {
-    round++
-    for (const [release, record] of [
-      ['old', run.base],
-      ['new', run.release],
-    ] as const) {
-      if (record === null) continue
-      void probeRelease(context, run, record, round, abort.signal).then((probes) => {
-        results.push(...probes.map((probe) => ({ ...probe, release })))
-      })
-    }
-  }
-  const timer = setInterval(probeAll, PROBE_EVERY_MS)
-  probeAll()
+  void probeRounds(context, run, options.firstRounds, abort.signal, (probes) => {
+    results.push(...probes)
+    options.onResults()
+  }).catch(() => {}) // only its own stop ends it
   return {
     take: () => {
       const taken = results
       results = []
       return taken
     },
-    stop: () => {
-      clearInterval(timer)
-      abort.abort()
-    },
+    stop: () => abort.abort(),
+  }
+}
+
+/**
+ * What can be probed of the new release: the health path of each web service, and the smoke paths. Empty where the
+ * target names no addresses.
+ */
+export async function probeRoutes(context: EngineContext, run: DeploymentRun): Promise<readonly string[]> {
+  const { fleets } = await context.target.inspect(run.environment)
+  const instances = fleets.find((fleet) => fleet.release === run.release.id)?.instances ?? []
+  return run.release.services
+    .filter(({ name }) => instances.some((instance) => instance.service === name && instance.address !== undefined))
+    .flatMap((service) => pathsOf(service, run.settings.smoke).map((path) => routeName(service.name, path)))
+}
+
+async function probeRounds(
+  context: EngineContext,
+  run: DeploymentRun,
+  firstRounds: number,
+  signal: AbortSignal,
+  onRound: (results: readonly ProbeResult[]) => void,
+): Promise<void> {
+  let clean = 0
+  for (let round = 1; !signal.aborted; round++) {
+    const startedMs = performance.now()
+    const probe = async (release: 'old' | 'new', record: ReleaseRecord | null) => {
+      const results = record === null ? [] : await probeRelease(context, run, { release, record, round, signal })
+      if (results.length > 0 && !signal.aborted) onRound(results)
+      return results
+    }
+    const [ofNew] = await Promise.all([probe('new', run.release), probe('old', run.base)])
+    clean = ofNew.length > 0 && ofNew.every(({ ok }) => ok) ? clean + 1 : 0
+    const isFirst = clean < firstRounds && round < MOST_FIRST_ROUNDS
+    if (!isFirst) firstRounds = 0
+    const everyMs = isFirst ? FIRST_ROUNDS_EVERY_MS : PROBE_EVERY_MS
+    await sleep(Math.max(0, startedMs + everyMs - performance.now()), signal)
   }
 }
 
 async function probeRelease(
   context: EngineContext,
   run: DeploymentRun,
-  record: ReleaseRecord,
-  round: number,
-  signal: AbortSignal,
-): Promise<{ readonly route: string; readonly ok: boolean }[]> {
+  asked: {
+    readonly release: 'old' | 'new'
+    readonly record: ReleaseRecord
+    readonly round: number
+    readonly signal: AbortSignal
+  },
+): Promise<ProbeResult[]> {
+  const { release, record, round, signal } = asked
   try {
     const { fleets } = await context.target.inspect(run.environment)
     const instances = fleets.find((fleet) => fleet.release === record.id)?.instances ?? []
-    const probes = record.services
-      .filter((service) => service.kind === 'web')
-      .flatMap((service) => {
-        const ready = instances.filter((instance) => instance.service === service.name && instance.state === 'ready')
-        const address = ready[round % Math.max(1, ready.length)]?.address
-        const paths = new Set([service.health.path ?? '/', ...run.settings.smoke])
-        return address === undefined ? [] : [...paths].map((path) => ({ service: service.name, address, path }))
-      })
-    return await Promise.all(
-      probes.map(async ({ service, address, path }) => ({
-        route: `${service} ${path}`,
-        ok: await answers(`http://${address.host}:${address.port}${path}`, signal),
-      })),
-    )
+    const probes = record.services.flatMap((service) => {
+      const ready = instances.filter((instance) => instance.service === service.name && instance.state === 'ready')
+      const address = ready[round % Math.max(1, ready.length)]?.address
+      if (address === undefined) return []
+      return pathsOf(service, run.settings.smoke).map((path) => ({
+        route: routeName(service.name, path),
+        url: `http://${address.host}:${address.port}${path}`,
+      }))
+    })
+    return await Promise.all(probes.map(async ({ route, url }) => ({ release, route, ok: await answers(url, signal) })))
   } catch {
     return [] // the edge or the database is away for a moment: no measurement is no evidence
   }
+}
+
+function pathsOf(service: ReleaseRecord['services'][number], smoke: readonly string[]): readonly string[] {
+  return service.kind === 'web' ? [...new Set([service.health.path ?? '/', ...smoke])] : []
+}
+
+function routeName(service: string, path: string): string {
+  return `${service} ${path}`
 }
 
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {

@@ -114,7 +114,7 @@ async function planRollback(
       ? []
       : [
           { kind: 'launch', counts: countsBeforeShift(release.services) },
-          { kind: 'shift', weight: 1, watchSeconds: 0 },
+          { kind: 'shift', weight: 1, watchSeconds: null },
         ]
   await context.journal.set(deployment, {
     release: release.id,

@@ -29,7 +29,7 @@ export type {
 } from './judge.ts'
 export { judgeActions } from './judge.ts'
 export { type JudgePreset, type PolicyOverrides, policyFrom, presets } from './policy.ts'
-export { type JudgementRecord, type Replay, replay, replayJudgement } from './replay.ts'
+export { type JudgedSecond, type JudgementRecord, type Replay, replay, replayJudgement } from './replay.ts'
 export { start } from './start.ts'
 export type { JudgeState } from './state.ts'
 export { step } from './step.ts'

@@ -1,8 +1,11 @@
-import type { Sample } from '../model/sample.ts'
-import type { Decision, JudgeCapabilities, JudgePolicy, Verdict } from './judge.ts'
+import { type Sample, samplesBySecond } from '../model/sample.ts'
+import type { Decision, JudgeCapabilities, JudgeInput, JudgePolicy, Verdict } from './judge.ts'
 import { start } from './start.ts'
 import { step } from './step.ts'
 import { explain } from './verdict.ts'
+
+/** What the judge was given in one second. */
+export type JudgedSecond = Omit<JudgeInput, 'capabilities'>
 
 /** What a judgement rested on, as it is kept with a deployment. */
 export interface JudgementRecord {
@@ -11,7 +14,10 @@ export interface JudgementRecord {
   readonly newRelease: string
   /** ISO time at which the judgement began; earlier samples of the old release are its history. */
   readonly startedAt: string
+  /** The history; without `seconds` also everything that came after it. */
   readonly samples: readonly Sample[]
+  /** What the judge was given: as it became known, with probes and live instances. */
+  readonly seconds?: readonly JudgedSecond[]
   readonly capabilities?: Partial<JudgeCapabilities>
 }
 
@@ -24,14 +30,19 @@ export interface Replay {
     readonly action: Decision['action']
     readonly weight: number
   }[]
+  /** Seconds of which nothing is kept: the control plane died before it had written them down. */
+  readonly missingSeconds: number
 }
 
 /** An instance without requests for this long is taken to be gone. */
 const GONE_SECONDS = 60
+/** A judge is asked once a second; a longer silence is a gap in the record. */
+const GAP_SECONDS = 10
 
 /**
  * Judges the same samples again, offline, by another policy: would it have decided earlier, or wrongly? The traffic of the
- * record cannot be changed any more, so the weights are those that were really in force. Pure.
+ * record cannot be changed any more, so the weights are those that were really in force. By its own policy a kept judgement
+ * comes to the same verdict. Pure.
  */
 export function replayJudgement(record: JudgementRecord, policy: JudgePolicy): Verdict {
   return replay(record, policy).verdict
@@ -40,25 +51,42 @@ export function replayJudgement(record: JudgementRecord, policy: JudgePolicy): V
 /** As `replayJudgement`, with the course of decisions. */
 export function replay(record: JudgementRecord, policy: JudgePolicy): Replay {
   const startedAt = Math.floor(Date.parse(record.startedAt) / 1000)
-  const isOld = (sample: Sample) => sample.release === record.oldRelease
-  const history = record.samples.filter((sample) => isOld(sample) && sample.from < startedAt)
-  const bySecond = new Map<number, Sample[]>()
-  let last = startedAt
-  for (const sample of record.samples) {
-    const second = Math.floor(sample.from)
-    if (second < startedAt || (!isOld(sample) && sample.release !== record.newRelease)) continue
-    const samples = bySecond.get(second)
-    if (samples === undefined) bySecond.set(second, [sample])
-    else samples.push(sample)
-    if (second > last) last = second
-  }
-  const oldSeen = new Map<string, number>()
-  const newSeen = new Map<string, number>()
-  for (const sample of history) if (sample.instance !== undefined) oldSeen.set(sample.instance, startedAt)
+  const history = record.samples.filter((sample) => sample.release === record.oldRelease && sample.from < startedAt)
+  const instances = [...new Set(history.flatMap((sample) => sample.instance ?? []))]
   const capabilities = { lowestWeight: 0, reactionSeconds: 2, perInstance: true, ...record.capabilities }
 
-  let state = start(policy, { samples: history, instances: [...oldSeen.keys()] })
+  let state = start(policy, { samples: history, instances })
   const decisions: { second: number; action: Decision['action']; weight: number }[] = []
+  let missingSeconds = 0
+  let before = startedAt
+  for (const second of record.seconds ?? secondsOf(record, startedAt, instances)) {
+    const answer = step(state, { ...second, capabilities })
+    state = answer.state
+    const { action } = answer.decision
+    if (decisions.at(-1)?.action !== action) {
+      decisions.push({ second: second.second - startedAt, action, weight: answer.decision.weight })
+    }
+    if (second.second - before > GAP_SECONDS) missingSeconds += second.second - before
+    before = second.second
+    // Live it ended here.
+    if (action === 'roll-back') break
+  }
+  return { verdict: explain(state), decisions, missingSeconds }
+}
+
+/** Only samples were kept: what the judge was given is put together from their seconds of arrival. */
+function* secondsOf(
+  record: JudgementRecord,
+  startedAt: number,
+  oldInstances: readonly string[],
+): Generator<JudgedSecond> {
+  const isOld = (sample: Sample) => sample.release === record.oldRelease
+  const bySecond = samplesBySecond(
+    record.samples.filter((sample) => isOld(sample) || sample.release === record.newRelease),
+  )
+  const oldSeen = new Map(oldInstances.map((id) => [id, startedAt]))
+  const newSeen = new Map<string, number>()
+  const last = Math.max(startedAt, ...bySecond.keys())
   let weight = 0
   for (let second = startedAt; second <= last; second++) {
     const samples = bySecond.get(second) ?? []
@@ -66,21 +94,14 @@ export function replay(record: JudgementRecord, policy: JudgePolicy): Replay {
       if (sample.weight !== undefined) weight = sample.weight
       if (sample.instance !== undefined) (isOld(sample) ? oldSeen : newSeen).set(sample.instance, second)
     }
-    const answer = step(state, {
+    yield {
       second,
       weight,
       old: { samples: samples.filter(isOld), instances: live(oldSeen, second) },
       new: { samples: samples.filter((sample) => !isOld(sample)), instances: live(newSeen, second) },
       probes: [],
-      capabilities,
-    })
-    state = answer.state
-    const { action } = answer.decision
-    if (decisions.at(-1)?.action !== action) {
-      decisions.push({ second: second - startedAt, action, weight: answer.decision.weight })
     }
   }
-  return { verdict: explain(state), decisions }
 }
 
 /** Ids with requests in the last minute; at 100 % the warm old fleet has none, then its last known ids. */

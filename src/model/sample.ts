@@ -28,6 +28,18 @@ export interface Sample {
   readonly routes?: Readonly<Record<string, RouteCount>>
 }
 
+/** Increments by their second of arrival. */
+export function samplesBySecond(samples: readonly Sample[]): ReadonlyMap<number, readonly Sample[]> {
+  const bySecond = new Map<number, Sample[]>()
+  for (const sample of samples) {
+    const second = Math.floor(sample.from)
+    const known = bySecond.get(second)
+    if (known === undefined) bySecond.set(second, [sample])
+    else known.push(sample)
+  }
+  return bySecond
+}
+
 export interface StatusClasses {
   readonly '1xx'?: number
   readonly '2xx'?: number

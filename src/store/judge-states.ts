@@ -53,3 +53,25 @@ export async function findEvidence(database: Database, deployment: string, kind:
     .executeTakeFirst()
   return row === undefined ? undefined : JSON.parse(gunzipSync(row.data).toString())
 }
+
+/** All evidence whose kind begins with the text, in the order of the kinds. */
+export async function listEvidence(database: Database, deployment: string, kindPrefix: string): Promise<unknown[]> {
+  const rows = await database
+    .selectFrom('evidence')
+    .select('data')
+    .where('deployment', '=', deployment)
+    .where('kind', 'like', `${kindPrefix}%`)
+    .orderBy('kind')
+    .execute()
+  return rows.map((row) => JSON.parse(gunzipSync(row.data).toString()) as unknown)
+}
+
+export async function countEvidence(database: Database, deployment: string, kindPrefix: string): Promise<number> {
+  const { count } = await database
+    .selectFrom('evidence')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('deployment', '=', deployment)
+    .where('kind', 'like', `${kindPrefix}%`)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}

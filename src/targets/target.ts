@@ -30,7 +30,10 @@ export interface Target {
   shift(environment: string, split: TrafficSplit, options: MutationOptions): Promise<void>
   /** Drains, stops and removes a release's fleet; its immutable assets stay served. Refused while traffic leads to it. */
   retire(environment: string, release: string, options: MutationOptions): Promise<Retired>
-  /** Increments from the cursor on, for ever, one batch as it becomes known; ends when the signal is aborted. */
+  /**
+   * Increments from the cursor on, for ever, one batch as it becomes known; the first comes at once, be it empty. Ends when
+   * the signal is aborted.
+   */
   samples(environment: string, query: SampleStreamQuery): AsyncIterable<SampleBatchOfTarget>
   logs(query: LogQuery): AsyncIterable<LogLine>
 }

@@ -97,8 +97,12 @@ export class ApiClient {
     return this.#json({ method: 'GET', path: '/api/v1/deployments', query, ...withSignal(signal) })
   }
 
-  dossier(deployment: string, signal?: AbortSignal): Promise<unknown> {
-    return this.#json({ method: 'GET', path: `${deploymentPath(deployment)}/dossier`, ...withSignal(signal) })
+  dossier(
+    deployment: string,
+    query: { readonly phase?: 'shift' | 'bake' } = {},
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    return this.#json({ method: 'GET', path: `${deploymentPath(deployment)}/dossier`, query, ...withSignal(signal) })
   }
 
   releases({ signal, ...query }: PageQuery = {}): Promise<Page<Release>> {

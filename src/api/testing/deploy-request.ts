@@ -1,66 +1,6 @@
 import type { DeployRequest } from '../../engine/engine.ts'
+import { deployRequest as requestOf } from '../../engine/testing/deploy-request.ts'
 
 export function deployRequest(environment = 'production'): Omit<DeployRequest, 'idempotencyKey'> {
-  return {
-    config: {
-      project: 'shop',
-      environment,
-      target: 'local',
-      strategy: {
-        name: 'rolling',
-        stepSeconds: 60,
-        preset: 'balanced',
-        bakeSeconds: 0,
-        batch: 0.25,
-        surge: 0.25,
-        switch: 'at-once',
-        smoke: [],
-        onInconclusive: 'ask',
-        absoluteLimit: 0.01,
-        latency: true,
-      },
-      services: [
-        {
-          name: 'web',
-          kind: 'web',
-          directory: '',
-          start: 'node server.js',
-          instances: 2,
-          env: {},
-          routes: [{ path: '/' }],
-          health: { path: '/health', intervalMs: 1000, timeoutMs: 2000, passes: 2, failures: 3, readyMs: 60_000 },
-          drainMs: 30_000,
-          stopGraceMs: 10_000,
-          limits: {},
-        },
-      ],
-      build: { services: [{ name: 'web', directory: '', install: 'auto' }], env: {}, timeoutMs: 1000, maxBytes: 1000 },
-      database: null,
-      edge: {
-        httpPort: null,
-        httpsPort: null,
-        redirectToHttps: false,
-        certificates: [],
-        limits: {
-          headerBytes: 65_536,
-          bodyBytes: 0,
-          headersMs: 10_000,
-          bodyIdleMs: 30_000,
-          responseMs: 0,
-          keepAliveMs: 60_000,
-          connections: 10_000,
-          holdQueue: 1000,
-          holdMs: 15_000,
-        },
-        keepAssetsOfReleases: 3,
-      },
-      stickiness: true,
-      requireClean: false,
-      keepReleases: 10,
-    },
-    projectDir: '/srv/shop',
-    source: { commit: null, branch: null, subject: null, dirty: false, artifactDir: null },
-    replace: false,
-    by: 'ada',
-  }
+  return requestOf({ environment })
 }

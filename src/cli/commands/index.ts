@@ -138,7 +138,10 @@ export const commands: readonly Command[] = [
     name: 'judge replay',
     summary: 'judge the samples of a deployment again, by another policy if you like',
     args: [deployment],
-    options: [{ flags: '--policy <file>', description: 'JSON: { preset, … }, or a complete policy' }],
+    options: [
+      { flags: '--policy <file>', description: 'JSON: { preset, … }, or a complete policy' },
+      { flags: '--phase <phase>', description: 'shift or bake (default: the last that was judged)' },
+    ],
     load: async () => (await import('./judge-replay.ts')).judgeReplay,
   },
   {

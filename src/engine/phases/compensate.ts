@@ -4,13 +4,12 @@ import { rememberServing } from '../../store/environments.ts'
 import { currentFence, type Lease, releaseLease } from '../../store/leases.ts'
 import { setReleaseState } from '../../store/releases.ts'
 import { recordRollback } from '../../store/rollbacks.ts'
-import { fullCounts } from '../../strategy/counts.ts'
 import { messageOf } from '../../support/message-of.ts'
 import type { EngineContext } from '../context.ts'
 import { seenAnswering } from '../evidence.ts'
 import type { DeploymentRun } from '../run.ts'
 import { takeLeaseBack } from './admit.ts'
-import { launchDeadlineMs } from './launch.ts'
+import { restoreBase } from './base-fleet.ts'
 import { shiftTo } from './shift.ts'
 
 /** Ends a deployment that was never admitted: nothing was touched, so there is nothing to take back. */
@@ -89,20 +88,32 @@ async function takeBack(
       await shiftTo(context, run, { base: null, candidate: null, weight: 0, salt: run.deployment }, signal)
     return 'nothing served before: no release serves now'
   }
-  if (!hadTraffic) return `traffic stayed on ${base.id}`
-  await shiftTo(context, run, { base: base.id, candidate: null, weight: 0, salt: run.deployment }, signal)
-  await context.journal.weight(run.deployment, 0, 'taken back')
-  if (run.plan.some((step) => step.kind === 'shrink')) {
-    await context.target.scale(base, fullCounts(base.services), {
-      signal,
-      deadlineMs: launchDeadlineMs({ release: base }),
-      fence: run.lease.fence,
-    })
+  const onBaseAlone = { base: base.id, candidate: null, weight: 0, salt: run.deployment }
+  if (!hadTraffic) {
+    // Probes may have gone by while the router knew the new release, at no weight.
+    const { split } = await context.target.inspect(run.environment)
+    if (split?.candidate === run.release.id) await shiftTo(context, run, onBaseAlone, signal)
+    return `traffic stayed on ${base.id}`
   }
+  const isWhole = await isRestored(context, run, signal)
+  await shiftTo(context, run, onBaseAlone, signal)
+  await context.journal.weight(run.deployment, 0, 'taken back')
+  if (!isWhole) await restoreBase(context, run, signal)
   await rememberServing(context.database, run.environment, { release: base.id, warmRelease: null })
   await setReleaseState(context.database, base.id, 'serving')
   const seen = await seenAnswering(context, base, signal)
   return `traffic is back on ${base.id}: ${seen}`
+}
+
+/** Capacity first, then the traffic; but where the old fleet does not grow, few good instances are better than bad ones. */
+async function isRestored(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<boolean> {
+  try {
+    await restoreBase(context, run, signal)
+    return true
+  } catch (error) {
+    context.log.warn(`${run.base?.id} is not back at full capacity before its traffic returns: ${messageOf(error)}`)
+    return false
+  }
 }
 
 async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {

@@ -17,7 +17,8 @@ export async function setWeight(
   why: string | null,
   signal: AbortSignal,
 ): Promise<void> {
-  await context.journal.move(run.deployment, 'shifting').catch(ignoreWhenBaking)
+  // Before the first visitor nothing is shifted: a release that is refused by then was seen by nobody.
+  if (weight > 0) await context.journal.move(run.deployment, 'shifting').catch(ignoreWhenBaking)
   await shiftTo(context, run, splitAt(run, weight), signal)
   await context.journal.weight(run.deployment, weight, why)
 }
@@ -39,14 +40,18 @@ export function splitAt(run: DeploymentRun, weight: number): TrafficSplit {
     : { base: run.base.id, candidate: run.release.id, weight, salt: run.deployment }
 }
 
-/** A step of the plan that sets a weight at once. */
+/** A step of the plan that sets a weight at once, without a look of the judge. */
 export async function shift(context: EngineContext, run: DeploymentRun, name: string, weight: number): Promise<void> {
   await context.journal.step(
     run.deployment,
     name,
     () => context.mailbox.heed(run.deployment, (signal) => setWeight(context, run, weight, null, signal)),
-    () => `${Math.round(weight * 100)} % on ${run.release.id}`,
+    () => shifted(run, weight),
   )
+}
+
+export function shifted(run: DeploymentRun, weight: number): string {
+  return `${Math.round(weight * 100)} % on ${run.release.id}`
 }
 
 /**
@@ -75,26 +80,6 @@ export async function promote(context: EngineContext, run: DeploymentRun): Promi
         return seen
       }),
     (seen) => seen,
-  )
-}
-
-/** Rolling: old instances go as their share of traffic has gone. */
-export async function shrinkBase(
-  context: EngineContext,
-  run: DeploymentRun,
-  name: string,
-  counts: Readonly<Record<string, number>>,
-): Promise<void> {
-  const { base } = run
-  if (base === null) return
-  await context.journal.step(run.deployment, name, () =>
-    context.mailbox.heed(run.deployment, (signal) =>
-      context.target.scale(base, counts, {
-        signal,
-        deadlineMs: launchDeadlineMs({ release: base }),
-        fence: run.lease.fence,
-      }),
-    ),
   )
 }
 

@@ -6,7 +6,7 @@ import type { SampleBatchOfTarget, SampleStreamQuery } from '../target.ts'
 const POLL_MS = 250
 const RETRY_MS = 1000
 
-/** Increments as the edge learns of them, for ever; an edge that is away is asked again. */
+/** What the edge knows by now, then increments as it learns of them, for ever; an edge that is away is asked again. */
 export async function* targetSamples(
   edge: Edge,
   environment: string,
@@ -16,6 +16,7 @@ export async function* targetSamples(
   const { signal } = query
   let { after } = query
   let isAway = false
+  let isFirst = true
   while (!signal.aborted) {
     try {
       const batch = await edge.samples(
@@ -24,7 +25,9 @@ export async function* targetSamples(
       )
       after = batch.cursor
       isAway = false
-      if (batch.samples.length > 0) yield batch
+      // The first answer counts also when it is empty: who asks what is known by now does not wait for a visitor.
+      if (isFirst || batch.samples.length > 0) yield batch
+      isFirst = false
     } catch (error) {
       if (signal.aborted) return
       if (!isAway) log.warn(`no samples of ${environment}: ${String(error)}`)

@@ -1,0 +1,52 @@
+import type { Decision } from '../../judge/index.ts'
+import { SluiceError } from '../../model/error.ts'
+import type { Message } from '../../store/messages.ts'
+import type { EngineContext } from '../context.ts'
+import type { DeploymentRun } from '../run.ts'
+import type { Kept } from './kept.ts'
+
+/** How long a person has to answer an undecided confirmation. */
+const ANSWER_MS = 30 * 60_000
+
+/** An undecided confirmation asks a person; without an answer by the deadline it is rolled back. */
+export class Question {
+  readonly #context: EngineContext
+  readonly #run: DeploymentRun
+  #answer: 'promote' | 'roll-back' | null = null
+
+  constructor(context: EngineContext, run: DeploymentRun) {
+    this.#context = context
+    this.#run = run
+  }
+
+  readonly onAnswer = (message: Message): void => {
+    this.#answer = message.data.answer === 'promote' ? 'promote' : 'roll-back'
+  }
+
+  /** True when a person answered an open question with "promote". */
+  isPromoted(decision: Decision): boolean {
+    return decision.ask === true && this.#answer === 'promote'
+  }
+
+  /** Asks once, and throws `ROLLED_BACK` when the answer says so or does not come. */
+  async heed(decision: Decision, kept: Kept): Promise<Kept> {
+    if (decision.ask !== true) return kept
+    if (this.#answer === 'roll-back') {
+      throw new SluiceError('ROLLED_BACK', 'a person answered the open question with roll back')
+    }
+    if (kept.askedAtMs === null) {
+      await this.#ask(decision)
+      return { ...kept, askedAtMs: kept.elapsedMs }
+    }
+    if (kept.elapsedMs - kept.askedAtMs > ANSWER_MS) {
+      throw new SluiceError('ROLLED_BACK', `nobody answered the open question within ${ANSWER_MS / 60_000} minutes`)
+    }
+    return kept
+  }
+
+  async #ask(decision: Decision): Promise<void> {
+    const text = decision.reasons[0]?.text ?? 'the confirmation stayed undecided'
+    const deadline = new Date(this.#context.clock.now().getTime() + ANSWER_MS).toISOString()
+    await this.#context.journal.set(this.#run.deployment, { question: JSON.stringify({ text, deadline }) })
+  }
+}

@@ -1,0 +1,24 @@
+import type { EngineContext } from '../context.ts'
+import { launchDeadlineMs } from '../phases/launch.ts'
+import type { DeploymentRun } from '../run.ts'
+import { instancesOf } from './fleet-health.ts'
+
+/** Fresh instances in the place of suspect ones; the fleet keeps the size that it has. */
+export async function replaceInstances(
+  context: EngineContext,
+  run: DeploymentRun,
+  replace: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const counts: Record<string, number> = {}
+  for (const { service, state } of instancesOf(await context.target.inspect(run.environment), run.release.id)) {
+    const full = run.release.services.find(({ name }) => name === service)?.instances ?? 1
+    if (state !== 'stopping') counts[service] = Math.min(full, (counts[service] ?? 0) + 1)
+  }
+  await context.target.scale(run.release, counts, {
+    signal,
+    deadlineMs: launchDeadlineMs(run),
+    fence: run.lease.fence,
+    replace,
+  })
+}

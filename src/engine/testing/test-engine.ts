@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Artifact } from '../../build/artifact-store.ts'
+import { policyFor } from '../../control/policy.ts'
+import type { Judge, JudgeState } from '../../judge/index.ts'
+import type { SluiceError } from '../../model/error.ts'
+import { openSecretBox } from '../../secrets/secret-box.ts'
+import { type TemporaryDatabase, temporaryDatabase } from '../../store/testing/temporary-database.ts'
+import type { StrategySettings } from '../../strategy/strategy.ts'
+import { systemClock } from '../../support/clock.ts'
+import type { Clock } from '../context.ts'
+import { createEngine, type EngineParts } from '../create-engine.ts'
+import type { Deployment, DeployRequest } from '../engine.ts'
+import { deployRequest, type RequestOfTest } from './deploy-request.ts'
+import { type MemoryTarget, memoryTarget } from './memory-target.ts'
+
+/** A real engine on a real database, with a target in memory. */
+export interface TestEngine {
+  readonly parts: EngineParts
+  readonly store: TemporaryDatabase
+  readonly target: MemoryTarget
+  readonly directory: string
+  /** Name of the test's own environment, and its key. */
+  readonly environment: () => string
+  readonly key: () => string
+  /** A new environment, and nothing left of the test before. */
+  renew(): void
+  failNextBuild(error: SluiceError): void
+  request(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): DeployRequest
+  deploy(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): Promise<Deployment>
+  /** Deploys and waits for success. */
+  serve(strategy?: Partial<StrategySettings>): Promise<Deployment>
+  until(id: string, isReached: (deployment: Deployment) => boolean): Promise<Deployment>
+  finished(id: string): Promise<Deployment>
+  remove(): Promise<void>
+}
+
+export interface TestEngineOptions {
+  readonly judge: Judge<JudgeState>
+  readonly clock?: Clock
+  readonly request?: Omit<RequestOfTest, 'environment' | 'strategy' | 'change'>
+}
+
+/** Longest wait for what a test expects; only a hanging one meets it. */
+const HANGING_MS = 40_000
+
+export async function testEngine({
+  judge,
+  clock = systemClock,
+  request: given,
+}: TestEngineOptions): Promise<TestEngine> {
+  const store = await temporaryDatabase()
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
+  const target = memoryTarget()
+  const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
+  let buildError: SluiceError | null = null
+  const parts = createEngine({
+    database: store.database,
+    databaseUrl: store.url,
+    target: () => target,
+    hold: async () => {},
+    builder: {
+      build: async ({ onLine, signal }) => {
+        onLine('building')
+        signal.throwIfAborted()
+        if (buildError !== null) throw buildError
+        return { artifact, reused: false, seconds: 0.1 }
+      },
+    },
+    artifacts: {
+      add: async () => artifact,
+      get: async () => artifact,
+      find: async () => artifact,
+      tree: async () => directory,
+      prune: async () => [],
+    },
+    secrets: await openSecretBox(join(directory, 'secrets')),
+    databases: { urlFor: async () => null },
+    judge,
+    policyFor,
+    userEnvironment: {},
+    clock,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+  })
+  await parts.launch()
+
+  let names = 0
+  const environment = () => `e${names}`
+  const request: TestEngine['request'] = (strategy = {}, change = {}) =>
+    deployRequest({
+      environment: environment(),
+      strategy: { batch: 0.5, surge: 0.5, ...strategy },
+      change: { projectDir: directory, by: 'test', ...change },
+      ...given,
+    })
+  const until: TestEngine['until'] = async (id, isReached) => {
+    const deadline = performance.now() + HANGING_MS
+    for (;;) {
+      const found = await parts.engine.deployments.get(id)
+      if (isReached(found)) return found
+      if (performance.now() > deadline) throw new Error(`${id} stays ${found.state}: ${JSON.stringify(found)}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  const finished = (id: string) => until(id, ({ running }) => !running)
+  const deploy: TestEngine['deploy'] = (strategy, change) => parts.engine.deployments.deploy(request(strategy, change))
+  return {
+    parts,
+    store,
+    target,
+    directory,
+    environment,
+    key: () => `shop.${environment()}`,
+    renew: () => {
+      names++
+      buildError = null
+      target.beforeScale = async () => {}
+    },
+    failNextBuild: (error) => {
+      buildError = error
+    },
+    request,
+    deploy,
+    serve: async (strategy) => {
+      const deployment = await finished((await deploy(strategy)).id)
+      expect(deployment.state, JSON.stringify(deployment.reason)).toBe('succeeded')
+      return deployment
+    },
+    until,
+    finished,
+    remove: async () => {
+      await parts.shutdown()
+      await store.remove()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
