@@ -75,7 +75,7 @@ export function assertSucceeded(what: string, command: string, result: CommandRe
   const isFull = result.lastLines.some((line) => /ENOSPC|No space left on device/.test(line))
   throw new SluiceError(isFull ? 'DISK_FULL' : 'BUILD_FAILED', `${what} failed with ${how}: ${command}`, {
     hint: isFull ? 'the disk is full: free some space and deploy again' : hint,
-    details: { command, exitCode: result.code, signal: result.signal, lines: readable(result.lastLines) },
+    details: { command, exitCode: result.code, signal: result.signal, logTail: readable(result.lastLines) },
   })
 }
 

@@ -149,9 +149,9 @@ describe('a build', () => {
     const command = 'i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf "the reason" >&2; exit 7'
     const failure = shop.builder.build(shop.request({ service: { command } }))
     await expect(failure).rejects.toMatchObject({ code: 'BUILD_FAILED', details: { exitCode: 7, command } })
-    const { details } = (await failure.catch((error: unknown) => error)) as { details: { lines: string[] } }
-    expect(details.lines).toHaveLength(40)
-    expect(details.lines).toContain('the reason')
+    const { details } = (await failure.catch((error: unknown) => error)) as { details: { logTail: string[] } }
+    expect(details.logTail).toHaveLength(40)
+    expect(details.logTail).toContain('the reason')
     expect(await readdir(shop.home.builds)).toEqual([])
   })
 
