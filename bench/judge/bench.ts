@@ -4,6 +4,7 @@ import { median } from '../support/stats.ts'
 import { plainTable, type Table } from '../support/table.ts'
 import { isJudgeName, type JudgeName, judgeNames } from './judges/registry.ts'
 import { createPool, type Pool } from './pool.ts'
+import { productTable } from './product.ts'
 import { type RealRun, realRollouts } from './real-edge.ts'
 import { parseScenario } from './scenario.ts'
 import type { Summary } from './summary.ts'
@@ -13,6 +14,7 @@ const usage = `npm run bench -- judge [--scenario FILE] [--runs N] [--seed S] [-
 
   without --scenario   prints the tables (300 runs a cell; --full 1,000): ${tableNames.join(', ')}
   --judge NAME         ${judgeNames.join(', ')}
+  --product [--only CELL] [--runs N]   real deployments by the whole product, beside the simulator's prediction
   --edge [--rate Q]    real rollouts behind the real edge, 100 requests/s, beside the simulator's prediction
 Times are those of decisions; they take effect the scenario's reactionSeconds later.`
 
@@ -34,6 +36,8 @@ async function run(args: string[]): Promise<void> {
       full: { type: 'boolean', default: false },
       tables: { type: 'string' },
       edge: { type: 'boolean', default: false },
+      product: { type: 'boolean', default: false },
+      only: { type: 'string' },
       rate: { type: 'string', default: '0.05' },
       help: { type: 'boolean', default: false },
     },
@@ -46,6 +50,19 @@ async function run(args: string[]): Promise<void> {
   const seed = whole(values.seed, 'seed')
   const pool = createPool()
   try {
+    if (values.product) {
+      const { only, json } = values
+      const signal = interrupted()
+      const options = {
+        runs: whole(values.runs ?? '1', 'runs'),
+        seed,
+        json,
+        signal,
+        ...(only === undefined ? {} : { only }),
+      }
+      await productTable(pool, options, (line) => process.stderr.write(`${line}\n`))
+      return
+    }
     if (values.edge) {
       await behindTheEdge(pool, whole(values.runs ?? '20', 'runs'), Number(values.rate), seed)
       return
@@ -64,6 +81,14 @@ async function run(args: string[]): Promise<void> {
   } finally {
     await pool.close()
   }
+}
+
+/** Ctrl-C takes down what was started. */
+function interrupted(): AbortSignal {
+  const abort = new AbortController()
+  process.once('SIGINT', () => abort.abort())
+  process.once('SIGTERM', () => abort.abort())
+  return abort.signal
 }
 
 /** Real applications behind the Node edge, four rollouts side by side, and what the simulator says about the same. */

@@ -19,6 +19,8 @@ export interface Chunk extends Job {
 /** Runs simulations on all cores; a result depends on scenario, seed and run only, never on who computed it. */
 export interface Pool {
   run(job: Job): Promise<Summary>
+  /** The runs themselves, in order. */
+  results(job: Job): Promise<readonly RunResult[]>
   close(): Promise<void>
 }
 
@@ -61,14 +63,16 @@ export function createPool(size = Math.min(MOST_WORKERS, availableParallelism())
       release(worker)
     }
   }
+  const results = async (job: Job) => {
+    const chunks: Promise<RunResult[]>[] = []
+    for (let from = 0; from < job.runs; from += CHUNK) {
+      chunks.push(compute({ ...job, from, runs: Math.min(CHUNK, job.runs - from) }))
+    }
+    return (await Promise.all(chunks)).flat()
+  }
   return {
-    run: async (job) => {
-      const chunks: Promise<RunResult[]>[] = []
-      for (let from = 0; from < job.runs; from += CHUNK) {
-        chunks.push(compute({ ...job, from, runs: Math.min(CHUNK, job.runs - from) }))
-      }
-      return summarise(job.scenario, job.judge, (await Promise.all(chunks)).flat())
-    },
+    run: async (job) => summarise(job.scenario, job.judge, await results(job)),
+    results,
     close: async () => {
       await Promise.all(all.map((worker) => worker.terminate()))
     },

@@ -10,8 +10,15 @@ export interface Scenario {
   readonly instances: number
   /** From a decision to its effect. */
   readonly reactionSeconds: number
+  /** What the judge is told of it; absent: the truth. */
+  readonly toldReactionSeconds?: number
+  /** Both releases keep all `instances` at any weight, as on one machine. */
+  readonly fullFleets?: boolean
+  /** Time that the old release served alone before; absent: 1,800. */
+  readonly historySeconds?: number
   readonly old: { readonly errorRate: number }
-  readonly new: { readonly errorRate?: number; readonly fromSecond?: number }
+  /** `oneInstance`: only the first instance is bad, until it is replaced. */
+  readonly new: { readonly errorRate?: number; readonly fromSecond?: number; readonly oneInstance?: boolean }
   readonly noise: readonly Noise[]
   readonly latency?: LatencyChange
   readonly conversions?: { readonly rate: number; readonly drop: number }

@@ -13,6 +13,8 @@ export interface RunResult {
   readonly retreats: number
   readonly asked: boolean
   readonly failedRequests: number
+  /** The same until the decision to roll back or to promote; of an undecided run all. */
+  readonly failedAtDecision: number
   /** Requests of the new release until the rollback. */
   readonly requests: number
   /** True when a weight or a figure was not a number. */
@@ -29,7 +31,7 @@ export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: n
   const history = world.history()
   const capabilities = {
     lowestWeight: 0,
-    reactionSeconds: scenario.reactionSeconds,
+    reactionSeconds: scenario.toldReactionSeconds ?? scenario.reactionSeconds,
     perInstance: true,
     assignment: 'request' as const,
   }
@@ -57,6 +59,7 @@ export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: n
     retreats: 0,
     asked: false,
     failedRequests: 0,
+    failedAtDecision: 0,
     requests: 0,
     broken: false,
   }
@@ -69,6 +72,7 @@ export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: n
     const seen = world.second(s, weight)
     result.failedRequests += seen.failedNew
     result.requests += seen.requestsNew
+    if (result.rolledBackAt === null && result.promotedAt === null) result.failedAtDecision += seen.failedNew
     if (result.rolledBackAt !== null) {
       if (weight === 0) break
       continue

@@ -57,7 +57,16 @@ export function measureStep(errorRate: number, requestsPerSecond: number, withLa
   return { microseconds: (used.user + used.system) / (rounds * inputs.length), stateBytes }
 }
 
+/** One sample per instance and second, with its histogram, as the edges give them. */
 function at(fleet: FleetInput | undefined, second: number): FleetInput {
   const { samples = [], instances = [] } = fleet ?? {}
-  return { samples: samples.map((sample) => ({ ...sample, from: second })), instances }
+  const latencies = new Map(samples.flatMap(({ instance, latency }) => (latency ? [[instance, latency]] : [])))
+  const counts = samples.filter(({ latency }) => latency === undefined)
+  return {
+    samples: counts.map((sample) => {
+      const latency = latencies.get(sample.instance)
+      return { ...sample, from: second, ...(latency === undefined ? {} : { latency }) }
+    }),
+    instances,
+  }
 }

@@ -7,7 +7,9 @@ import { type InstanceTrouble, type TroubleMaker, troubleMaker } from './trouble
 
 /** Unix second of the rollout's second 0; any will do. */
 export const EPOCH = 1_800_000_000
-const HISTORY_SECONDS = 1800
+const MOST_HISTORY_SECONDS = 1800
+/** The one that is bad alone in a scenario with `oneInstance`. */
+const FIRST = 'new-0'
 const BLOCK_SECONDS = 10
 const noClasses = {}
 
@@ -31,7 +33,7 @@ export interface World {
 
 export function createWorld(scenario: Scenario, random: Random): World {
   const trouble = troubleMaker(scenario, random)
-  const { instances, requestsPerSecond } = scenario
+  const { instances, requestsPerSecond, fullFleets = false } = scenario
   const oldPool = Array.from({ length: instances }, (_, i) => trouble.instance(`old-${i}`))
   const newPool: InstanceTrouble[] = []
   const common = { factor: 1, out: false }
@@ -43,8 +45,8 @@ export function createWorld(scenario: Scenario, random: Random): World {
     history: () => makeHistory(scenario, random, trouble, oldPool, shapes),
     second: (second, weight) => {
       const newCount = Math.min(Math.max(1, Math.round(instances * weight)), Math.max(1, instances - 1))
-      const liveNew = weight >= 1 ? Math.max(1, instances) : newCount
-      const oldCount = Math.max(1, instances - liveNew)
+      const liveNew = weight >= 1 || fullFleets ? Math.max(1, instances) : newCount
+      const oldCount = fullFleets ? Math.max(1, instances) : Math.max(1, instances - liveNew)
       while (newPool.length < liveNew) newPool.push(trouble.instance(`new-${newPool.length}`))
       const old = oldPool.slice(0, oldCount)
       const fresh = newPool.slice(0, liveNew)
@@ -58,7 +60,8 @@ export function createWorld(scenario: Scenario, random: Random): World {
         const mean = (requestsPerSecond * share) / live.length
         for (const instance of live) {
           const base = trouble.probability(scenario.old.errorRate, common, instance)
-          const p = release === 'new' ? Math.min(1, Math.max(0, base + add)) : base
+          const isSound = scenario.new.oneInstance === true && instance.id !== FIRST
+          const p = release === 'new' && !isSound ? Math.min(1, Math.max(0, base + add)) : base
           const hit = random.poisson(mean * p)
           const bad = trouble.clusters(hit)
           const requests = random.poisson(mean * (1 - p)) + bad
@@ -168,7 +171,7 @@ function sampleOf(
   }
 }
 
-/** Half an hour of the old release alone, in blocks of 10 s: a sum of Poisson counts is Poisson of the summed rate. */
+/** Half an hour of the old release alone, unless the scenario has less, in blocks of 10 s: a sum of Poisson counts is Poisson of the summed rate. */
 function makeHistory(
   scenario: Scenario,
   random: Random,
@@ -180,7 +183,8 @@ function makeHistory(
   const mean = scenario.requestsPerSecond / pool.length
   const common = { factor: 1, out: false }
   const sums = new Float64Array(pool.length)
-  for (let from = -HISTORY_SECONDS; from < 0; from += BLOCK_SECONDS) {
+  const length = Math.min(MOST_HISTORY_SECONDS, scenario.historySeconds ?? MOST_HISTORY_SECONDS)
+  for (let from = -Math.round(length / BLOCK_SECONDS) * BLOCK_SECONDS; from < 0; from += BLOCK_SECONDS) {
     sums.fill(0)
     for (let s = 0; s < (trouble.changes ? BLOCK_SECONDS : 1); s++) {
       // Second -1: drift has not begun.

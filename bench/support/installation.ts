@@ -25,6 +25,8 @@ export interface InstallationOptions {
 /** A home, a project with the test application, and the real command line on both; gone after `remove`. */
 export interface Installation {
   readonly home: string
+  /** The folder of the project. */
+  readonly project: string
   readonly ports: Readonly<Record<string, number>>
   /** Another release: `switches` are those of the test application. */
   commit(switches?: Readonly<Record<string, string>>): Promise<void>
@@ -96,6 +98,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
   if (started.code !== 0) throw new Error(`sluice up failed: ${JSON.stringify(started.document)}`)
   return {
     home,
+    project,
     ports,
     commit,
     setStrategy: async (environment, strategy) => {

@@ -22,6 +22,11 @@
  *   APP_ERROR_RATE         0..1: share of requests (not /health) answered with 500
  *   APP_DROP_RATE          0..1: share of requests (not /health) whose connection is cut without an answer
  *   APP_LATENCY_MS         added to each answer (not /health)
+ *   APP_LATENCY_MEDIAN_MS  each answer (not /health) takes a lognormal time with this median and sigma 0.6; 2 % take six times as long
+ *   APP_LATENCY_FACTOR     times this
+ *   APP_FAULT_RATE         0..1: share of requests answered with 500 beyond APP_ERROR_RATE, as far as the next two allow
+ *   APP_FAULT_PATH         only on paths that begin with this
+ *   APP_FAULT_ONCE         only on the first instance that starts: a file that it creates; whoever finds it is sound
  *   APP_DRAIN_MS           after SIGTERM, longest wait for open requests (default 10000)
  *
  * Paths: `/` and any other: JSON { version, release, instance, pid, count, path } ·
@@ -32,6 +37,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 const startedAt = Date.now()
@@ -43,6 +49,10 @@ const healthyAfterMs = number('HEALTHY_AFTER_MS', 0)
 const errorRate = number('ERROR_RATE', 0)
 const dropRate = number('DROP_RATE', 0)
 const latencyMs = number('LATENCY_MS', 0)
+const latencyMedianMs = number('LATENCY_MEDIAN_MS', 0)
+const latencyFactor = number('LATENCY_FACTOR', 1)
+const faultPath = text('FAULT_PATH', '/')
+const faultRate = isFaulty(text('FAULT_ONCE', '')) ? number('FAULT_RATE', 0) : 0
 const crashAfterMs = number('CRASH_AFTER_MS', -1)
 let count = 0
 let stopping = false
@@ -86,7 +96,9 @@ async function answer(request, response) {
   count++
   if (Math.random() < dropRate || url.pathname === '/drop') return request.socket.destroy()
   if (latencyMs > 0) await sleep(latencyMs)
-  if (Math.random() < errorRate) return json(response, 500, { version, error: 'injected' })
+  if (latencyMedianMs > 0) await sleep(lognormalMs())
+  const share = url.pathname.startsWith(faultPath) ? errorRate + faultRate : errorRate
+  if (Math.random() < share) return json(response, 500, { version, error: 'injected' })
   switch (url.pathname) {
     case '/slow':
       await sleep(Number(url.searchParams.get('ms') ?? 1500))
@@ -117,6 +129,23 @@ async function answer(request, response) {
       const status = /^\/status\/(\d{3})$/.exec(url.pathname)
       return json(response, status ? Number(status[1]) : 200, about(url))
     }
+  }
+}
+
+/** Box and Muller; the tail is that of a service with a cold cache. */
+function lognormalMs() {
+  const normal = Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
+  return latencyMedianMs * latencyFactor * Math.exp(0.6 * normal) * (Math.random() < 0.02 ? 6 : 1)
+}
+
+/** With a file named, only who creates it; instances that start at the same moment agree on one. */
+function isFaulty(file) {
+  if (file === '') return true
+  try {
+    writeFileSync(file, '', { flag: 'wx' })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -60,10 +60,7 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
       if (Math.floor(sample.from) < (state.startedAt ?? now)) continue
       const increment = incrementOf(state, input, sample, release)
       const { second, weight } = increment
-      group(
-        increment,
-        groupOf(groups, second, weight, () => gamble(second, weight)),
-      )
+      group(increment, groupOf(groups, second, weight, gamble))
       bookTotals(state, increment)
       if (bookFailures(state, increment)) reopened = true
       if (bookSecondLook(state, increment)) reopened = true
@@ -165,12 +162,18 @@ function bettingRules(state: JudgeState): (second: number, weight: number) => nu
   }
 }
 
-function groupOf(groups: Group[], second: number, weight: number, mask: () => number): Group {
+function groupOf(
+  groups: Group[],
+  second: number,
+  weight: number,
+  gamble: (second: number, weight: number) => number,
+): Group {
   for (let i = groups.length - 1; i >= 0; i--) {
     const group = groups[i]
     if (group !== undefined && group.second === second && group.weight === weight) return group
   }
-  const group = { second, weight, mask: mask(), requestsOld: 0, requestsNew: 0, answeredNew: 0, badOld: 0, badNew: 0 }
+  const mask = gamble(second, weight)
+  const group = { second, weight, mask, requestsOld: 0, requestsNew: 0, answeredNew: 0, badOld: 0, badNew: 0 }
   groups.push(group)
   return group
 }
