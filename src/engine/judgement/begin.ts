@@ -14,12 +14,14 @@ export interface Begun extends KeptRow {
   readonly history: readonly Sample[]
 }
 
+type Context = Pick<EngineContext, 'clock' | 'judge' | 'target'>
+
 /**
  * A judgement without a kept row: new, or its row was lost. The router tells which: when the new release has traffic
  * already, the evidence is rebuilt from the samples, and the weight goes on from what is really in force.
  */
 export async function begin(
-  context: EngineContext,
+  context: Context,
   run: DeploymentRun,
   options: {
     readonly phase: JudgedPhase
@@ -68,7 +70,7 @@ function firstServed(samples: readonly Sample[], release: string, leastWeight: n
 
 /** Judges the seconds that were judged before, as far as the router remembers them. */
 async function catchUp(
-  context: EngineContext,
+  context: Context,
   run: DeploymentRun,
   begun: JudgeState,
   past: { readonly samples: readonly Sample[]; readonly startedAt: Date; readonly weight: number },

@@ -15,6 +15,8 @@ export interface MemoryTarget extends Target {
   /** Called in every `scale` before it acts: a test can wait or kill here. */
   beforeScale: (release: string) => Promise<void>
   crash(release: string): void
+  /** Where instances of a release answer; absent: nowhere. */
+  addressOf: (release: string) => Instance['address']
   splitOf(environment: string): TrafficSplit | null
   releasesRunning(environment: string): string[]
   push(environment: string, samples: readonly Sample[]): void
@@ -28,6 +30,8 @@ export function memoryTarget(): MemoryTarget {
   const samples = new Map<string, Sample[]>()
   const failures = new Map<string, SluiceError>()
   const orders: string[] = []
+  /** How often the instance of an id without its last part was replaced. */
+  const replaced = new Map<string, number>()
 
   const fenceOf = (environment: string, fence: number) => {
     if (fence < (fences.get(environment) ?? 0)) {
@@ -45,6 +49,11 @@ export function memoryTarget(): MemoryTarget {
     fleets.set(environment, known)
     return known
   }
+  const instanceId = (release: string, service: string, index: number) => {
+    const name = `${release}-${service}-${index}`
+    const generation = replaced.get(name) ?? 0
+    return generation === 0 ? name : `${name}-${generation}`
+  }
   const fleetView = (environment: string, release: string): Fleet => ({
     environment,
     release,
@@ -52,13 +61,14 @@ export function memoryTarget(): MemoryTarget {
       Array.from(
         { length: count },
         (_, index): Instance => ({
-          id: `${release}-${service}-${index}`,
+          id: instanceId(release, service, index),
           environment,
           release,
           service,
           index,
           state: crashed.has(release) ? 'crash-loop' : 'ready',
           restarts: 0,
+          ...addressed(target.addressOf(release)),
         }),
       ),
     ),
@@ -67,6 +77,7 @@ export function memoryTarget(): MemoryTarget {
   const target: MemoryTarget = {
     orders,
     beforeScale: async () => {},
+    addressOf: () => undefined,
     failNext: (call, error) => failures.set(call, error),
     crash: (release) => crashed.add(release),
     splitOf: (environment) => splits.get(environment) ?? null,
@@ -96,12 +107,16 @@ export function memoryTarget(): MemoryTarget {
         ]),
       ),
     }),
-    scale: async (release, counts, { fence, signal }) => {
+    scale: async (release, counts, { fence, signal, replace = [] }) => {
       await target.beforeScale(release.id)
       signal.throwIfAborted()
       fenceOf(release.environment, fence)
       failIfAsked('scale')
       orders.push(`scale ${release.id} ${JSON.stringify(counts)}`)
+      for (const { id, service, index } of fleetView(release.environment, release.id).instances) {
+        const name = `${release.id}-${service}-${index}`
+        if (replace.includes(id)) replaced.set(name, (replaced.get(name) ?? 0) + 1)
+      }
       const fleet = fleetsOf(release.environment).get(release.id) ?? new Map<string, number>()
       for (const [service, count] of Object.entries(counts)) fleet.set(service, count)
       fleetsOf(release.environment).set(release.id, fleet)
@@ -138,4 +153,8 @@ export function memoryTarget(): MemoryTarget {
     async *logs() {},
   }
   return target
+}
+
+function addressed(address: Instance['address']): Pick<Instance, 'address'> {
+  return address === undefined ? {} : { address }
 }

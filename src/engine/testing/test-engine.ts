@@ -117,6 +117,7 @@ export async function testEngine({
       names++
       buildError = null
       target.beforeScale = async () => {}
+      target.addressOf = () => undefined
     },
     failNextBuild: (error) => {
       buildError = error

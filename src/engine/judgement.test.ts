@@ -1,0 +1,165 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { explain, replay, start, step } from '../judge/index.ts'
+import type { StrategySettings } from '../strategy/strategy.ts'
+import type { Deployment } from './engine.ts'
+import { fastClock } from './testing/fast-clock.ts'
+import { type TestEngine, testEngine } from './testing/test-engine.ts'
+import { startVisitors, type Visitors } from './testing/visitors.ts'
+
+/** The engine with the real judge: visitors are made up, and their seconds pass twenty times faster. */
+const clock = fastClock(20)
+let engine: TestEngine
+let visitors: Visitors | null = null
+const servers: Server[] = []
+
+beforeAll(async () => {
+  engine = await testEngine({ judge: { start, step, explain }, clock, request: { service: { instances: 4 } } })
+})
+afterAll(() => engine?.remove())
+beforeEach(() => engine.renew())
+afterEach(() => {
+  visitors?.stop()
+  visitors = null
+  for (const server of servers.splice(0)) {
+    server.close()
+    server.closeAllConnections()
+  }
+})
+
+/** A first release with an hour's quarter of a past. */
+async function served(perSecond = 40): Promise<Deployment> {
+  const first = await engine.serve()
+  visitors = startVisitors({ target: engine.target, environment: engine.key(), clock, perSecond, historySeconds: 300 })
+  return first
+}
+
+/** Deploys a release of which this share of the requests fails. */
+async function deployFailing(share: number, strategy: Partial<StrategySettings>): Promise<Deployment> {
+  const { id } = await engine.deploy(strategy)
+  const { release } = await engine.until(id, (deployment) => deployment.release !== null)
+  visitors?.fail(release ?? '', share)
+  return engine.until(id, () => true)
+}
+
+const ordersSince = (from: number) => engine.target.orders.slice(from)
+
+describe('a rolling deployment', () => {
+  test('whose first batch fails half of its requests is rolled back before the second', async () => {
+    const first = await served()
+    const from = engine.target.orders.length
+    const bad = await deployFailing(0.5, { batch: 0.25, surge: 0.25, stepSeconds: 60 })
+    expect(await engine.finished(bad.id)).toMatchObject({
+      state: 'rolled-back',
+      reason: { code: 'ROLLED_BACK' },
+      verdict: { action: 'roll-back', conclusive: true },
+    })
+    const orders = ordersSince(from)
+    expect(orders).not.toContain(`scale ${bad.release} {"web":2}`)
+    expect(orders).not.toContain(`shift ${first.release} ${bad.release} 0.5`)
+    expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release, candidate: null })
+  })
+
+  test('without a step time is judged by what became known while the next batch started', async () => {
+    const first = await served()
+    engine.target.beforeScale = async (release) => {
+      const isRunning = engine.target.releasesRunning(engine.key()).includes(release)
+      if (release === first.release || !isRunning) return
+      // The second launch takes as long as it takes to see a hundred more requests.
+      const seen = visitors?.requestsTo(release) ?? 0
+      while ((visitors?.requestsTo(release) ?? 0) < seen + 100) await new Promise((go) => setTimeout(go, 10))
+    }
+    const from = engine.target.orders.length
+    const { id } = await deployFailing(0.5, { batch: 0.25, surge: 0.25 })
+    const { release } = await engine.until(id, (deployment) => deployment.weight > 0)
+    const deployment = await engine.finished(id)
+    expect(deployment).toMatchObject({ state: 'rolled-back', verdict: { action: 'roll-back' } })
+    const orders = ordersSince(from)
+    expect(orders).not.toContain(`shift ${first.release} ${release} 0.5`)
+    // The old fleet was smaller by then: it is whole again before the traffic comes back.
+    const story = [
+      `shift ${first.release} ${release} 0.25`,
+      `scale ${first.release} {"web":3}`,
+      `scale ${first.release} {"web":4}`,
+      `shift ${first.release} ${release} 0`,
+      `shift ${first.release} - 0`,
+    ]
+    expect(orders.filter((order) => story.includes(order))).toEqual(story)
+  })
+
+  test('that is healthy goes through without waiting', async () => {
+    const first = await served()
+    const second = await engine.serve({ batch: 0.25, surge: 0 })
+    expect(second).toMatchObject({ previousRelease: first.release, weight: 1 })
+    expect(second.verdict?.action).toBe('hold')
+  })
+})
+
+describe('a canary', () => {
+  test('that fails is rolled back, and a replay of what was kept comes to the same verdict', async () => {
+    await served()
+    const bad = await deployFailing(0.3, { name: 'canary' })
+    const deployment = await engine.finished(bad.id)
+    expect(deployment).toMatchObject({ state: 'rolled-back', verdict: { action: 'roll-back' } })
+    const dossier = await engine.parts.dossier(bad.id)
+    expect(dossier).toMatchObject({ phase: 'shift', phases: ['shift'] })
+    if (dossier === null) return
+    const again = replay(dossier, dossier.policy)
+    expect(again.verdict).toEqual(deployment.verdict)
+    expect(again.missingSeconds).toBe(0)
+    const lenient = replay(dossier, { ...dossier.policy, metrics: { ...dossier.policy.metrics, errors: false } })
+    expect(lenient.verdict.action).not.toBe('roll-back')
+  })
+
+  test('is probed twice before its first user', async () => {
+    const probed = await answering(() => 200)
+    await served()
+    const { id } = await engine.deploy({ name: 'canary' })
+    const { release } = await engine.until(id, (deployment) => deployment.weight > 0)
+    expect(probed.filter((asked) => asked === release).length).toBeGreaterThanOrEqual(2)
+    expect(probed).toContain((await engine.parts.engine.deployments.get(id)).previousRelease)
+    await engine.parts.engine.deployments.cancel(id, 'test')
+    expect(await engine.finished(id)).toMatchObject({ state: 'cancelled' })
+  })
+
+  test('that fails its probes ends as failed, and no user has seen it', async () => {
+    let first = ''
+    await answering((release) => (release === first ? 200 : 500))
+    first = (await served()).release ?? ''
+    const from = engine.target.orders.length
+    const deployment = await engine.finished((await engine.deploy({ name: 'canary' })).id)
+    expect(deployment).toMatchObject({
+      state: 'failed',
+      weight: 0,
+      reason: { code: 'INSTANCE_UNHEALTHY', message: expect.stringContaining('probes of web /health fail') },
+    })
+    expect(visitors?.requestsTo(deployment.release ?? '')).toBe(0)
+    expect(ordersSince(from).filter((order) => order.startsWith('shift'))).toEqual([
+      `shift ${first} ${deployment.release} 0`,
+      `shift ${first} - 0`,
+    ])
+    expect(engine.target.releasesRunning(engine.key())).toEqual([first])
+  })
+})
+
+/** Instances of all releases answer on a real port; tells who was asked. */
+async function answering(statusOf: (release: string) => number): Promise<string[]> {
+  const asked: string[] = []
+  const ports = new Map<number, string>()
+  engine.target.addressOf = (release) => {
+    const port = [...ports].find(([, name]) => name === release)?.[0]
+    return port === undefined ? undefined : { host: '127.0.0.1', port }
+  }
+  engine.target.beforeScale = async (release) => {
+    if ([...ports.values()].includes(release)) return
+    const own = createServer((_, response) => {
+      asked.push(release)
+      response.writeHead(statusOf(release)).end()
+    })
+    await new Promise<void>((go) => own.listen(0, '127.0.0.1', go))
+    ports.set((own.address() as AddressInfo).port, release)
+    servers.push(own)
+  }
+  return asked
+}

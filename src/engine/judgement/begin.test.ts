@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { explain, policyFrom, start, step } from '../../judge/index.ts'
+import type { ReleaseRecord } from '../../model/release.ts'
+import type { Sample } from '../../model/sample.ts'
+import type { DeploymentRun } from '../run.ts'
+import { deployRequest } from '../testing/deploy-request.ts'
+import { memoryTarget } from '../testing/memory-target.ts'
+import { begin } from './begin.ts'
+
+/** Unix second at which the control plane finds that the judgement's row is gone. */
+const NOW = 1_800_000_000
+
+const record = (id: string): ReleaseRecord => {
+  const { config } = deployRequest()
+  return {
+    ...config,
+    id,
+    environment: 'shop.production',
+    artifact: 'a',
+    source: { kind: 'git', commit: null, dirty: false, branch: null, subject: null },
+    secrets: {},
+    createdAt: '',
+  }
+}
+const run: DeploymentRun = {
+  deployment: 'd2',
+  environment: 'shop.production',
+  lease: { environment: 'shop.production', deployment: 'd2', fence: 1 },
+  release: record('r2'),
+  base: record('r1'),
+  settings: deployRequest().config.strategy,
+  plan: [],
+  by: 'ada',
+}
+const order = { signal: AbortSignal.timeout(60_000), deadlineMs: 1000, fence: 1 }
+const clock = { now: () => new Date(NOW * 1000), monotonicMs: () => performance.now() }
+const judge = { start, step, explain }
+const policy = policyFrom({ probes: { routes: ['web /health'], rounds: 2 } })
+
+function sample(from: number, release: string, weight: number, requests: number, bad = 0): Sample {
+  const instance = `${release}-web-0`
+  return { from, seconds: 1, service: 'web', release, instance, weight, requests, bad, statusClasses: {} }
+}
+
+async function inTheMiddle(weight: number, badOfNew = 0) {
+  const target = memoryTarget()
+  await target.scale(run.release, { web: 2 }, order)
+  await target.scale(record('r1'), { web: 2 }, order)
+  await target.shift(run.environment, { base: 'r1', candidate: 'r2', weight, salt: 'd2' }, order)
+  const past: Sample[] = []
+  for (let second = NOW - 600; second < NOW - 60; second++) past.push(sample(second, 'r1', 0, 100))
+  for (let second = NOW - 60; second < NOW; second++) {
+    past.push(sample(second, 'r1', weight, 80), sample(second, 'r2', weight, 20, badOfNew))
+  }
+  target.push(run.environment, past)
+  return target
+}
+
+test('a judgement whose row was lost is rebuilt from the samples and goes on at the weight in force', async () => {
+  const target = await inTheMiddle(0.2)
+  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  expect(begun.kept.weight).toBe(0.2)
+  expect(begun.startedAt).toEqual(new Date((NOW - 60) * 1000))
+  expect(begun.history).toHaveLength(540)
+  expect(explain(begun.kept.judge).counts).toEqual({
+    old: { requests: 4800, bad: 0 },
+    new: { requests: 1200, bad: 0 },
+  })
+  // The next second neither falls back to nothing nor waits for probes again.
+  const next = step(begun.kept.judge, {
+    second: NOW,
+    weight: 0.2,
+    old: { samples: [], instances: ['r1-web-0', 'r1-web-1'] },
+    new: { samples: [], instances: ['r2-web-0', 'r2-web-1'] },
+    probes: [],
+    capabilities: { lowestWeight: 0, reactionSeconds: 3, perInstance: true },
+  })
+  expect(next.decision.weight).toBeGreaterThanOrEqual(0.2)
+})
+
+test('a rebuilt judgement knows what spoke against the release', async () => {
+  const target = await inTheMiddle(0.2, 10)
+  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  expect(['withdrawn', 'confirming', 'rolled-back']).toContain(begun.kept.judge.phase)
+  expect(begun.kept.weight).toBe(0.2)
+})
+
+test('a judgement of a release without traffic begins at nothing and asks for probes', async () => {
+  const target = await inTheMiddle(0)
+  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  expect(begun.kept).toMatchObject({ weight: 0, judge: { policy: { probes: { rounds: 2 } } } })
+  expect(begun.startedAt).toEqual(new Date(NOW * 1000))
+})
