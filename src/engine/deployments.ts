@@ -1,5 +1,6 @@
 import { isOutcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
+import { publicUrls } from '../model/public-urls.ts'
 import {
   type DeploymentRow,
   findDeployment,
@@ -153,7 +154,7 @@ export async function view(context: EngineContext, row: DeploymentRow): Promise<
     servingAt: row.serving_at?.toISOString() ?? null,
     finishedAt: row.finished_at?.toISOString() ?? null,
     weight: row.weight,
-    urls: release === undefined ? [] : urlsOf(release.record),
+    urls: release === undefined ? [] : publicUrls(release.record),
     steps: steps.map((step) => ({
       name: step.name,
       state: step.state,
@@ -170,14 +171,3 @@ export async function view(context: EngineContext, row: DeploymentRow): Promise<
 }
 
 /** Public addresses by the release's routes, the first service's first. */
-export function urlsOf(record: NonNullable<Awaited<ReturnType<typeof findRelease>>>['record']): readonly string[] {
-  const { httpPort, httpsPort, redirectToHttps } = record.edge
-  const [scheme, port] =
-    httpsPort !== null && (redirectToHttps || httpPort === null) ? ['https', httpsPort] : ['http', httpPort]
-  const shown =
-    (scheme === 'https' && port === 443) || (scheme === 'http' && port === 80) || port === null ? '' : `:${port}`
-  const urls = record.services.flatMap((service) =>
-    service.routes.map((route) => `${scheme}://${route.host ?? 'localhost'}${shown}${route.path}`),
-  )
-  return [...new Set(urls)]
-}

@@ -1,11 +1,12 @@
 import { SluiceError } from '../model/error.ts'
+import { publicUrls } from '../model/public-urls.ts'
 import { masker } from '../secrets/mask.ts'
 import { listDeployments } from '../store/deployments.ts'
 import { type EnvironmentRow, listEnvironments, rememberHold } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
 import { nearest } from '../support/nearest.ts'
 import type { EngineContext } from './context.ts'
-import { urlsOf, view } from './deployments.ts'
+import { view } from './deployments.ts'
 import type { Environment, Environments } from './engine.ts'
 import { secretValues } from './secret-values.ts'
 
@@ -82,7 +83,7 @@ async function environmentView(context: EngineContext, row: EnvironmentRow): Pro
     name: row.name,
     release: row.release,
     warmRelease: row.warm_release,
-    urls: release === undefined ? [] : urlsOf(release.record),
+    urls: release === undefined ? [] : publicUrls(release.record),
     previewKey: row.preview_key,
     fleets: state?.fleets ?? [],
     deployment: shown === undefined ? null : await view(context, shown),

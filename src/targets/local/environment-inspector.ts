@@ -1,8 +1,8 @@
 import type { Edge, EdgeEnvironment, EdgeInstance } from '../../edge/edge.ts'
 import type { Fleet, Instance, InstanceState } from '../../model/instance.ts'
+import { publicUrls } from '../../model/public-urls.ts'
 import type { EnvironmentState, ReleaseTraffic } from '../target.ts'
 import type { EnvironmentStore } from './environment-store.ts'
-import { publicUrls } from './public-urls.ts'
 import { governingRelease, noTraffic } from './route-table.ts'
 import type { RunState, Runtime } from './runtime.ts'
 

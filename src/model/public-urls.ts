@@ -1,4 +1,4 @@
-import type { ReleaseRecord } from '../../model/release.ts'
+import type { ReleaseRecord } from './release.ts'
 
 /** Public addresses of a release's routes, the preferred one first: https before http, short paths before long ones. */
 export function publicUrls(release: ReleaseRecord): readonly string[] {
