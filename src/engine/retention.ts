@@ -1,5 +1,5 @@
 import { pruneEvents } from '../store/events.ts'
-import { setReleaseState } from '../store/releases.ts'
+import { listReleasesWithUse, type ReleaseWithUse, setReleaseState } from '../store/releases.ts'
 import { messageOf } from '../support/message-of.ts'
 import type { EngineContext } from './context.ts'
 
@@ -8,9 +8,12 @@ const KEEP_EVENTS_MS = 90 * 24 * 60 * 60_000
 const KEEP_WORKFLOWS_MS = 7 * 24 * 60 * 60_000
 /** Artifacts kept over and above those of releases that are kept. */
 const KEEP_LOOSE_ARTIFACTS = 5
+/** Where the newest record says nothing. */
 const KEEP_RELEASES = 10
 
-/** Forgets by count and by use, once an hour: a running or warm release is never pruned. */
+type Context = Pick<EngineContext, 'artifacts' | 'clock' | 'database' | 'target' | 'workflows'>
+
+/** Forgets by count and by use, once an hour. */
 export function startRetention(context: EngineContext): { stop(): void } {
   const timer = setInterval(() => {
     prune(context).catch((error: unknown) => context.log.warn(`retention failed: ${messageOf(error)}`))
@@ -19,23 +22,42 @@ export function startRetention(context: EngineContext): { stop(): void } {
   return { stop: () => clearInterval(timer) }
 }
 
-export async function prune(context: EngineContext): Promise<readonly string[]> {
+/** Removes what nobody can need any more; answers with the ids of the artifacts that went. */
+export async function prune(context: Context): Promise<readonly string[]> {
   const now = context.clock.now().getTime()
   await pruneEvents(context.database, new Date(now - KEEP_EVENTS_MS))
   await context.workflows.prune(KEEP_WORKFLOWS_MS)
-  const releases = await context.database.selectFrom('releases').selectAll().orderBy('created_at', 'desc').execute()
-  const kept = new Map<string, number>()
+  const releases = await listReleasesWithUse(context.database)
   const inUse = new Set<string>()
-  for (const release of releases) {
-    const count = kept.get(release.environment) ?? 0
-    const isNeeded = release.state === 'serving' || release.state === 'warm' || release.state === 'prepared'
-    if (!isNeeded && count >= KEEP_RELEASES) continue
-    kept.set(release.environment, count + 1)
-    inUse.add(release.record.artifact)
+  for (const [environment, own] of Map.groupBy(releases, ({ environment }) => environment)) {
+    const running = (await context.target.inspect(environment)).fleets.map(({ release }) => release)
+    for (const { record } of neededReleases(own, new Set(running))) inUse.add(record.artifact)
   }
   const pruned = await context.artifacts.prune({ keep: KEEP_LOOSE_ARTIFACTS, inUse: [...inUse] })
-  for (const release of releases) {
-    if (pruned.includes(release.record.artifact)) await setReleaseState(context.database, release.id, 'pruned')
+  for (const { id, record } of releases) {
+    if (pruned.includes(record.artifact)) await setReleaseState(context.database, id, 'pruned')
   }
   return pruned
+}
+
+/**
+ * Of one environment's releases, newest first: those that serve, are warm, on hold, running or being deployed; the newest
+ * that served, as many as the environment keeps for rollback; and as many as keep their assets served for open tabs.
+ */
+export function neededReleases(
+  releases: readonly ReleaseWithUse[],
+  running: ReadonlySet<string>,
+): readonly ReleaseWithUse[] {
+  const settings = releases[0]?.record
+  const keep = Math.max(settings?.keepReleases ?? KEEP_RELEASES, 1 + (settings?.edge.keepAssetsOfReleases ?? 0))
+  const served = new Set(releases.filter((release) => release.hasServed).slice(0, keep))
+  return releases.filter(
+    (release) =>
+      served.has(release) ||
+      release.isBeingDeployed ||
+      running.has(release.id) ||
+      release.state === 'serving' ||
+      release.state === 'warm' ||
+      release.state === 'on-hold',
+  )
 }

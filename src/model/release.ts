@@ -17,6 +17,8 @@ export interface ReleaseRecord {
   /** Names and versions only; values are resolved when an instance starts. */
   readonly secrets: Readonly<Record<string, number>>
   readonly database: ReleaseDatabase | null
+  /** Releases of the environment that are kept for rollback, as it was configured with this one; absent in old records. */
+  readonly keepReleases?: number
   readonly createdAt: string
 }
 

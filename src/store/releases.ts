@@ -45,6 +45,48 @@ export function listReleases(
   return select.orderBy(releaseNumber, 'desc').limit(query.limit).execute()
 }
 
+export interface ReleaseWithUse extends ReleaseRow {
+  readonly hasServed: boolean
+  /** A deployment that has no outcome yet comes from it or goes to it. */
+  readonly isBeingDeployed: boolean
+}
+
+/** All releases, newest first, with what retention has to know of them. */
+export async function listReleasesWithUse(database: Database): Promise<ReleaseWithUse[]> {
+  return database
+    .selectFrom('releases')
+    .selectAll('releases')
+    .select((eb) => [
+      eb
+        .exists(
+          eb
+            .selectFrom('deployments')
+            .select('id')
+            .whereRef('deployments.release', '=', 'releases.id')
+            .where('serving_at', 'is not', null),
+        )
+        .$castTo<boolean>()
+        .as('hasServed'),
+      eb
+        .exists(
+          eb
+            .selectFrom('deployments')
+            .select('id')
+            .where('finished_at', 'is', null)
+            .where((or) =>
+              or.or([
+                or('deployments.release', '=', or.ref('releases.id')),
+                or('deployments.previous_release', '=', or.ref('releases.id')),
+              ]),
+            ),
+        )
+        .$castTo<boolean>()
+        .as('isBeingDeployed'),
+    ])
+    .orderBy(releaseNumber, 'desc')
+    .execute()
+}
+
 const releaseNumber = sql<number>`substr(releases.id, 2)::bigint`
 
 export async function setReleaseState(

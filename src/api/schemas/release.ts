@@ -86,6 +86,7 @@ const releaseRecordSchema = z.object({
   services: z.array(serviceSchema),
   edge: edgeSchema,
   stickiness: z.boolean(),
+  keepReleases: z.int().positive().exactOptional(),
   secrets: z.record(z.string(), z.int()),
   database: databaseSchema.nullable(),
   createdAt: timestamp,

@@ -66,6 +66,7 @@ export async function recordRelease(context: EngineContext, deployment: string, 
     stickiness: config.stickiness,
     secrets: await newestSecretVersions(context, row.environment),
     database: config.database,
+    keepReleases: config.keepReleases,
     createdAt: context.clock.now().toISOString(),
   }
   const written = await writeRelease(database, deployment, record)
