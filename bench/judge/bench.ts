@@ -3,10 +3,11 @@ import { parseArgs } from 'node:util'
 import { median } from '../support/stats.ts'
 import { plainTable, type Table } from '../support/table.ts'
 import { isJudgeName, type JudgeName, judgeNames } from './judges/registry.ts'
+import { parseScenario } from './parse-scenario.ts'
 import { createPool, type Pool } from './pool.ts'
 import { productTable } from './product.ts'
 import { type RealRun, realRollouts } from './real-edge.ts'
-import { parseScenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 import type { Summary } from './summary.ts'
 import { printTables, tableNames } from './tables.ts'
 
@@ -74,12 +75,22 @@ async function run(args: string[]): Promise<void> {
     }
     if (!isJudgeName(values.judge))
       throw new Error(`--judge: expected one of ${judgeNames.join(', ')}, saw ${values.judge}`)
-    const scenario = parseScenario(JSON.parse(await readFile(values.scenario, 'utf8')))
+    const scenario = await readScenario(values.scenario)
     const judge: JudgeName = values.judge
     const summary = await pool.run({ judge, scenario, runs, seed })
     process.stdout.write(values.json ? `${JSON.stringify({ seed, ...summary })}\n` : inWords(summary, seed))
   } finally {
     await pool.close()
+  }
+}
+
+async function readScenario(file: string): Promise<Scenario> {
+  const text = await readFile(file, 'utf8')
+  try {
+    return parseScenario(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Error(`${file} is not JSON: ${error.message}`)
+    throw error
   }
 }
 

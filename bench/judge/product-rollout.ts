@@ -10,6 +10,8 @@ const ENVIRONMENT = 'production'
 /** The default policy of the product but for the bake, which is ten minutes. */
 const STRATEGY = { name: 'canary', bake: '5s' } as const
 const WARM_UP_SECONDS = 60
+/** A weight is in force a moment before it is told. */
+const SHIFT_MS = 500
 /** A rollout may wait half an hour for evidence; no benchmark does. */
 const MOST_SECONDS = 900
 
@@ -123,7 +125,8 @@ async function deploy(
   const again = weights.find(
     ({ at, data }) => withdrawn !== undefined && at > withdrawn.at && Number(data['weight']) > 0,
   )
-  const late = withdrawn === undefined ? null : await traffic.stats({ from: withdrawn.at, until: again?.at ?? ended })
+  const late =
+    withdrawn === undefined ? null : await traffic.stats({ from: withdrawn.at, until: (again?.at ?? ended) - SHIFT_MS })
   const decisive = stats.failures
     .filter((failure) => failure.release === release)
     .map(({ at, afterMs }) => Date.parse(at) - afterMs)

@@ -1,13 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { judgeNamed } from './judges/registry.ts'
 import { latencyShape } from './latencies.ts'
 import { random } from './random.ts'
-import { parseScenario, type Scenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 import { simulate } from './simulate.ts'
 import { summarise } from './summary.ts'
 import { createWorld, EPOCH } from './world.ts'
@@ -114,6 +109,27 @@ describe('the world', () => {
   })
 })
 
+describe('one machine, where fleets keep their size', () => {
+  const small = { ...scenario, instances: 4, fullFleets: true, historySeconds: 60 }
+
+  test('runs all instances of both releases at any weight, after a short history', () => {
+    const world = createWorld(small, random(1, 1))
+    expect(Math.min(...world.history().samples.map(({ from }) => from))).toBe(EPOCH - 60)
+    const { old, new: fresh } = world.second(0, 0.001)
+    expect([old.instances.length, fresh.instances.length]).toEqual([4, 4])
+  })
+
+  test('finds the one bad instance, replaces it and promotes the release', () => {
+    const oneBad = { ...small, seconds: 900, new: { errorRate: 0.3, oneInstance: true } }
+    const summary = summarise(
+      oneBad,
+      'sluice',
+      Array.from({ length: 20 }, (_, run) => simulate(sluice, oneBad, 1, run)),
+    )
+    expect(summary.promoted).toBeGreaterThan(0.9)
+  })
+})
+
 describe('a simulated rollout', () => {
   test('is the same for the same seed and run, and another one for another', () => {
     expect(simulate(sluice, scenario, 7, 3)).toEqual(simulate(sluice, scenario, 7, 3))
@@ -148,48 +164,4 @@ describe('a simulated rollout', () => {
     expect(summary.promotedSeconds.median).toBe(61)
     expect(summary.rollbackSecondsAfterOnset.median).toBe(61)
   })
-})
-
-test('a scenario that cannot be run names every problem', () => {
-  const wrong = {
-    requestsPerSecond: 'many',
-    old: {},
-    new: {},
-    noise: [{ type: 'weather' }, { type: 'retry-clusters' }],
-    policy: 3,
-  }
-  expect(() => parseScenario(wrong)).toThrowErrorMatchingInlineSnapshot(`
-    [Error: this scenario cannot be run:
-      noise[0].type: expected one of common-drift, common-outage, retry-clusters, instance-bursts, instance-log-ar, instance-heterogeneity, instance-latency, saw "weather"
-      noise[1].mean: expected a number of at least 0, saw undefined
-      policy: expected default, fixed, event-level or overrides, saw 3
-      requestsPerSecond: expected a number of at least 0, saw "many"
-      old.errorRate: expected a number of at least 0, saw undefined]
-  `)
-})
-
-test('the command line prints one JSON document for a scenario file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-judge-'))
-  try {
-    const file = join(folder, 'scenario.json')
-    await writeFile(file, JSON.stringify({ ...scenario, seconds: 120 }))
-    const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-    const args = [main, 'judge', '--scenario', file, '--runs', '3', '--seed', '5', '--json']
-    const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
-    expect(status).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({
-      seed: 5,
-      runs: 3,
-      rolledBack: expect.any(Number),
-      retreated: expect.any(Number),
-      promoted: expect.any(Number),
-      failedRequests: { mean: expect.any(Number), p95: expect.any(Number) },
-      protectedSeconds: { median: expect.any(Number), within120: expect.any(Number) },
-      rollbackSeconds: { median: expect.any(Number), within300: expect.any(Number) },
-      promotedSeconds: { median: expect.any(Number), p95: expect.any(Number) },
-      protectedSecondsAfterOnset: { median: expect.any(Number), within120: expect.any(Number) },
-    })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 })
