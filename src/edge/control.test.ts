@@ -38,7 +38,7 @@ const edge: Edge = {
         calls.push('aborted')
         reject(options.signal?.reason)
       })
-      if (target.release === 'quick') resolve({ cut: 1, tookMs: 2 })
+      if (target.release === 'quick') resolve({ cut: 1, left: 0, tookMs: 2 })
     }),
   hold: async (order) => {
     calls.push(order)
@@ -76,7 +76,7 @@ describe('the remote control of an edge', () => {
     expect(await remote.inspect()).toEqual(state)
     expect(await remote.samples({ environment: 'e', after: '7' })).toEqual({ samples: [], cursor: '7' })
     const target = { environment: 'e', release: 'quick' }
-    expect(await remote.drain(target, { deadlineMs: 30 })).toEqual({ cut: 1, tookMs: 2 })
+    expect(await remote.drain(target, { deadlineMs: 30 })).toEqual({ cut: 1, left: 0, tookMs: 2 })
     await remote.hold({ environment: 'e', mode: 'wait' })
     await remote.close({ stop: true })
     expect(calls).toEqual([table, [target, 30], { environment: 'e', mode: 'wait' }, { stop: true }])

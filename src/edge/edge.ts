@@ -25,7 +25,10 @@ export interface Edge {
   samples(query: SampleQuery, options?: CallOptions): Promise<SampleBatch>
   /**
    * Takes instances out of rotation and waits until nothing is in flight on them; at the deadline what is left is cut.
-   * WebSockets are told to go spread over the first two thirds of the time, where the implementation can.
+   * Asked to wait `until: 'streams'`, it answers when streams alone are in flight, and cuts nothing: whoever asks then has
+   * the applications end them. A stream is an upgraded connection, or an event stream that was asked for by GET.
+   * Streams are told to go one after another where the implementation can, the more of them the longer, within two
+   * thirds of the time.
    */
   drain(target: DrainTarget, options: CallOptions & { readonly deadlineMs: number }): Promise<Drained>
   /** While on, requests for the service wait instead of being forwarded (or, with 'maintenance', get a 503 page). */
@@ -126,11 +129,18 @@ export interface DrainTarget {
   readonly release: string
   /** Absent: all instances of the release. */
   readonly instances?: readonly string[]
+  /** Default `idle`: nothing is in flight. */
+  readonly until?: 'idle' | 'streams'
 }
 
 export interface Drained {
-  /** Requests and sockets cut at the deadline. */
+  /**
+   * Requests and sockets cut at the deadline, and those that the application broke off during the drain as far as the
+   * implementation sees that. What was told to go and went is not among them.
+   */
   readonly cut: number
+  /** In flight at the end; 0 after a drain until `idle`. */
+  readonly left: number
   readonly tookMs: number
 }
 

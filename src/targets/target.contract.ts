@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import type { TrafficSplit } from '../edge/edge.ts'
 import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
 import { sleep } from '../support/clock.ts'
@@ -169,6 +170,42 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       expect(await target.retire(environment, 'r1', options())).toEqual({ stopped: [], cut: 0 })
     })
 
+    it('retire ends an event stream cleanly, and does not wait for the drain to pass', async () => {
+      await serve(patient(world.release({ id: 'r1' })))
+      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      const stream = world.get('/sse?ms=50')
+      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.shift(environment, only('r2'), options())
+      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 0 })
+      const { status, text } = await stream
+      expect(status).toBe(200)
+      expect(text).toMatch(/\n\n$/)
+    })
+
+    it('retire ends WebSockets with a goodbye, and does not wait for the drain to pass', async () => {
+      await serve(patient(world.release({ id: 'r1' })), 2)
+      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      const [url = ''] = (await target.inspect(environment)).urls
+      const codes = await Promise.all(Array.from({ length: 6 }, () => openWebSocket(url)))
+      await target.shift(environment, only('r2'), options())
+      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 0 })
+      for (const code of await Promise.all(codes.map(({ closed }) => closed))) expect([1001, 1012]).toContain(code)
+    })
+
+    it('retire cuts what an application does not end in its grace, and counts it', async () => {
+      const release = world.release({ id: 'r1', env: { APP_IGNORE_SIGTERM: '1' } })
+      await serve({
+        ...release,
+        services: release.services.map((service) => ({ ...service, drainMs: 200, stopGraceMs: 500 })),
+      })
+      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      const slow = world.get('/slow?ms=600000')
+      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.shift(environment, only('r2'), options())
+      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 1 })
+      expect((await slow).status).not.toBe(200)
+    })
+
     const faults: readonly { what: string; env: Record<string, string>; code: string }[] = [
       { what: 'never opens its port', env: { APP_NEVER_LISTEN: '1' }, code: 'INSTANCE_NOT_LISTENING' },
       { what: 'opens another port', env: { APP_PORT: '0' }, code: 'INSTANCE_NOT_LISTENING' },
@@ -273,6 +310,22 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
 
 export function options(given: Partial<MutationOptions> = {}): MutationOptions {
   return { signal: new AbortController().signal, deadlineMs: 30_000, fence: 1, ...given }
+}
+
+/** Waiting for its whole drain would take longer than anything in these cases may. */
+function patient(release: ReleaseRecord): ReleaseRecord {
+  return { ...release, services: release.services.map((service) => ({ ...service, drainMs: 600_000 })) }
+}
+
+/** Resolves when it is open; `closed` is the code that it is closed with. */
+async function openWebSocket(url: string): Promise<{ readonly closed: Promise<number> }> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'))
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+  await new Promise((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
+  return { closed }
 }
 
 export function only(release: string): TrafficSplit {

@@ -28,7 +28,11 @@ export interface Target {
   ): Promise<Fleet>
   /** Resolves when the data plane routes by the split. Refused with `NO_READY_INSTANCE` when it would lead nowhere. */
   shift(environment: string, split: TrafficSplit, options: MutationOptions): Promise<void>
-  /** Drains, stops and removes a release's fleet; its immutable assets stay served. Refused while traffic leads to it. */
+  /**
+   * Drains, stops and removes a release's fleet; its immutable assets stay served. Refused while traffic leads to it.
+   * Requests in flight are answered first; then the applications are told to stop while their streams still stand, and
+   * have their grace to end them. One that ignores that loses them at its end.
+   */
   retire(environment: string, release: string, options: MutationOptions): Promise<Retired>
   /**
    * Increments from the cursor on, for ever, one batch as it becomes known; the first comes at once, be it empty. Ends when
@@ -84,7 +88,7 @@ export interface SampleBatchOfTarget {
 
 export interface Retired {
   readonly stopped: readonly string[]
-  /** Requests and sockets cut at the drain's deadline. */
+  /** Requests and streams that were open at the end of the grace, or that an application dropped without a goodbye. */
   readonly cut: number
 }
 

@@ -11,8 +11,8 @@ async function moved(world: World) {
   return { old, next, site, move: () => site.apply({ split: { base: 'r2', candidate: null, weight: 0, salt: '' } }) }
 }
 
-const drain = (world: World, site: Site, deadlineMs: number, release = 'r1') =>
-  world.edge.drain({ environment: site.table.environment, release }, { deadlineMs })
+const drain = (world: World, site: Site, deadlineMs: number, until: 'idle' | 'streams' = 'idle') =>
+  world.edge.drain({ environment: site.table.environment, release: 'r1', until }, { deadlineMs })
 
 export const drainCases: readonly EdgeCase[] = [
   {
@@ -47,7 +47,7 @@ export const drainCases: readonly EdgeCase[] = [
     name: 'at the deadline of a drain the rest is cut and counted',
     async run(world) {
       const { old, site, move } = await moved(world)
-      const stream = openRequest(site, '/sse?every=50')
+      const stream = openRequest(site, '/sse?every=50', {}, 'POST')
       const hanging = openRequest(site, '/deaf')
       await until('both are in flight', async () => (await site.instance(old))?.inFlight === 2)
       await move()
@@ -83,6 +83,87 @@ export const drainCases: readonly EdgeCase[] = [
         expect(code).toBe(1012)
         for (const message of messages) expect(message.length).toBe(binary.length)
       }
+    },
+  },
+  {
+    name: 'a drain until streams alone are left waits for requests, and not for streams',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const slow = site.ask('/gate')
+      const stream = openRequest(site, '/sse?every=50')
+      const conversation = await converse(site)
+      await until('all are in flight', async () => (await site.instance(old))?.inFlight === 3)
+      await until('the stream flows', () => stream.seen.text !== '')
+      await move()
+      let isOver = false
+      const drained = drain(world, site, 600_000, 'streams').finally(() => (isOver = true))
+      await until('the request alone is waited for', async () => {
+        const instance = await site.instance(old)
+        return instance?.draining === true && instance.inFlight <= 3
+      })
+      expect(isOver).toBe(false)
+      old.gate.open()
+      expect((await slow).body).toMatch(/^r1 /)
+      expect(await drained).toMatchObject({ cut: 0 })
+      expect(stream.seen.broken).toBe(false)
+      expect([0, 1012]).toContain(conversation.code)
+      stream.abort()
+      conversation.socket.terminate()
+    },
+  },
+  {
+    name: 'a drain until streams alone are left cuts nothing at its deadline',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const slow = site.ask('/gate')
+      await until('the request is in flight', async () => (await site.instance(old))?.inFlight === 1)
+      await move()
+      expect(await drain(world, site, 200, 'streams')).toMatchObject({ cut: 0, left: 1 })
+      old.gate.open()
+      expect((await slow).status).toBe(200)
+    },
+  },
+  {
+    name: 'events that were not asked for by GET have an end, and a drain waits for it',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const { seen } = openRequest(site, '/sse?every=30&count=20', {}, 'POST')
+      await until('the events flow', async () => seen.text !== '' && (await site.instance(old))?.inFlight === 1)
+      await move()
+      expect(await drain(world, site, 60_000, 'streams')).toMatchObject({ cut: 0, left: 0 })
+      await until('the answer has ended', () => seen.ended || seen.broken)
+      expect(seen.text.endsWith('data: 19\n\n')).toBe(true)
+    },
+  },
+  {
+    name: 'event streams are told to go at a drain, between two events, and none is cut',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const streams = Array.from({ length: 5 }, () => openRequest(site, '/sse?every=3'))
+      await until('all flow', async () => (await site.instance(old))?.inFlight === 5)
+      await until('all have events', () => streams.every(({ seen }) => seen.text !== ''))
+      await move()
+      expect(await drain(world, site, 60_000)).toMatchObject({ cut: 0, left: 0 })
+      await until('all have ended', () => streams.every(({ seen }) => seen.ended || seen.broken))
+      for (const { seen } of streams) {
+        expect(seen.broken).toBe(false)
+        expect(seen.text).toMatch(/data: \d+\n\n$/)
+      }
+    },
+  },
+  {
+    name: 'what the application drops during a drain is counted as cut',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const { seen } = openRequest(site, '/sse?every=30', {}, 'POST')
+      const hanging = openRequest(site, '/deaf', {}, 'POST')
+      await until('both are in flight', async () => (await site.instance(old))?.inFlight === 2)
+      await until('the events flow', () => seen.text !== '')
+      await move()
+      await drain(world, site, 50, 'streams')
+      await old.kill()
+      expect(await drain(world, site, 60_000)).toMatchObject({ cut: 2, left: 0 })
+      await until('the clients know', () => seen.broken && hanging.seen.status === 502)
     },
   },
   {

@@ -6,9 +6,9 @@ import { until } from './until.ts'
 import type { EdgeCase, Site } from './world.ts'
 
 /** Opens a request and keeps it open; `text` grows as the answer arrives. */
-export function openRequest(site: Site, path: string, headers: Record<string, string> = {}) {
+export function openRequest(site: Site, path: string, headers: Record<string, string> = {}, method = 'GET') {
   const seen = { text: '', status: 0, ended: false, broken: false }
-  const outgoing = request({ host: '127.0.0.1', port: site.port, path, headers, agent: false }, (response) => {
+  const outgoing = request({ host: '127.0.0.1', port: site.port, path, method, headers, agent: false }, (response) => {
     seen.status = response.statusCode ?? 0
     response.setEncoding('latin1')
     response.on('data', (chunk) => (seen.text += chunk))

@@ -32,7 +32,7 @@ import {
   withHold,
   withTable,
 } from './desire.ts'
-import { edgeStateOf, inFlightOn } from './edge-state-view.ts'
+import { edgeStateOf, inFlightOn, streamsOn } from './edge-state-view.ts'
 import { layoutBelow } from './layout.ts'
 import { readLoaded } from './loaded.ts'
 import { rotateLog } from './log-rotation.ts'
@@ -42,7 +42,7 @@ import { listenToRing, type RingLog } from './ring-log.ts'
 import { serial } from './serial.ts'
 import { type ServedFile, type StaticServer, serveFiles } from './static-server.ts'
 import { assertExpressible } from './table-limits.ts'
-import { Traffic, type WorkerReading } from './traffic.ts'
+import { type InstanceTraffic, Traffic, type WorkerReading } from './traffic.ts'
 
 export interface AgentOptions {
   readonly directory: string
@@ -166,20 +166,35 @@ export class HaproxyAgent implements Edge {
       const ids = release === undefined ? [] : instancesOf(release)
       const isMeant = (id: string) => target.instances === undefined || target.instances.includes(id)
       const keys = ids.filter(isMeant).map((id) => drainKey(environment, id))
+      for (const id of ids.filter(isMeant)) {
+        // What broke before the drain is none of its business; what breaks between two drains in a row is.
+        if (!this.#desire.draining.has(drainKey(environment, id))) takeBroken(this.#traffic.instance(environment, id))
+      }
       await this.#become({ ...this.#desire, draining: new Set([...this.#desire.draining, ...keys]) })
       // Also slots of instances that the table has dropped while they were busy.
       return this.#traffic.slotsOf(this.#pool, { environment, release: target.release }, isMeant)
     })
     const isUndone = () => slots.some(({ id }) => this.#isBackInRotation(environment, id))
+    const seen = [...new Set(slots.map(({ id }) => this.#traffic.instance(environment, id)))]
+    const broken = () => seen.reduce((sum, each) => sum + takeBroken(each), 0)
+    let wasBusy = false
     for (;;) {
       options.signal?.throwIfAborted()
       if (isUndone()) throw new SluiceError('STATE_CONFLICT', 'the release gets traffic again')
-      const left = slots.length === 0 ? 0 : inFlightOn(await this.#plane.read(), slots)
+      const reading = slots.length === 0 ? null : await this.#plane.read()
+      const left = reading === null ? 0 : inFlightOn(reading, slots)
+      const requests = reading === null ? 0 : left - streamsOn(reading, slots)
+      wasBusy ||= left > 0
       const tookMs = Date.now() - startedAt
-      if (left === 0) return { cut: 0, tookMs }
-      if (tookMs >= options.deadlineMs) {
+      const isLate = tookMs >= options.deadlineMs
+      if (left === 0 || (target.until === 'streams' && (requests === 0 || isLate))) {
+        if (wasBusy) await this.#logIsRead()
+        return { cut: broken(), left, tookMs }
+      }
+      if (isLate) {
+        const cut = left + broken()
         await this.#plane.cut(slots)
-        return { cut: left, tookMs }
+        return { cut, left: 0, tookMs }
       }
       await sleep(Math.min(DRAIN_POLL_MS, Math.max(1, options.deadlineMs - tookMs)))
     }
@@ -318,10 +333,15 @@ export class HaproxyAgent implements Edge {
 
   async #countLosses(reading: PlaneReading): Promise<void> {
     this.#traffic.read(workerReading(reading), (environment) => weightIn(this.#desire, environment))
+    this.#traffic.settle(await this.#logIsRead())
+  }
+
+  /** True: all lines that HAProxy had written by now have come, as that of a request of ours came after them. */
+  async #logIsRead(): Promise<boolean> {
     const path = `/${randomBytes(6).toString('hex')}`
     const probed = this.#traffic.probed(path, PROBE_MS)
     await this.#plane.probe(path).catch(() => {})
-    this.#traffic.settle(await probed)
+    return probed
   }
 
   async #rotateLogs(): Promise<void> {
@@ -342,6 +362,12 @@ export class HaproxyAgent implements Edge {
     counter.assign(arrival)
     counter.complete(arrival, { status, bad: status >= 500, latencyMs: Math.max(tookMs, 0.5), visitor: null })
   }
+}
+
+function takeBroken(traffic: InstanceTraffic): number {
+  const broken = traffic.broken - traffic.brokenTold
+  traffic.brokenTold = traffic.broken
+  return broken
 }
 
 function workerReading({ servers, assigned, worker, sentAtMs, atMs }: PlaneReading): WorkerReading {

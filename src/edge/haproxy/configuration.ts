@@ -38,6 +38,7 @@ export function configurationOf(input: ConfigurationInput): Map<string, string> 
   sections.set('defaults', defaultsSection)
   sections.set('errors', errorsSection)
   sections.set('counters', 'backend counters\n  stick-table type string len 16 size 10k store gpc1')
+  sections.set('streams', streamsSection)
   sections.set('agent', agentSection)
   sections.set('probe', probeSection(input))
   for (const listener of listeners) {
@@ -172,6 +173,9 @@ const errorsSection = [
     ]
   }),
 ].join('\n')
+
+/** By `backend/slot`: streams that are open on it; `streamRules` say what is one. */
+const streamsSection = 'backend streams\n  stick-table type string len 32 size 10k expire 1h store conn_cur'
 
 /** Answers the agent, so that a line of the agent's own goes through the log. */
 export const PROBE_FRONTEND = 'probe'

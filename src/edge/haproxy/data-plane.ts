@@ -18,6 +18,7 @@ import { parseServersState } from './server-state.ts'
 import { newlyOccupied, occupyCommands, vacateCommands, type WantedSlot } from './slot-commands.ts'
 
 const PROBE_TIMEOUT_MS = 700
+const SHOW_TRAFFIC = 'show stat -1 6 -1; show table streams'
 
 /** All that HAProxy shall be; setting it twice changes nothing. */
 export interface DesiredPlane {
@@ -37,6 +38,8 @@ export interface PlaneReading {
   readonly assigned: ReadonlyMap<string, number>
   /** By `backend/slot` and by backend: requests in flight in workers that a reload replaced. */
   readonly inFlightElsewhere: ReadonlyMap<string, number>
+  /** By `backend/slot`: streams among what is in flight, in all workers. */
+  readonly streams: ReadonlyMap<string, number>
   /** Pid of the worker that answered. */
   readonly worker: number
   /** HAProxy was asked at the one time and its answer was read at the other. */
@@ -239,24 +242,24 @@ export class DataPlane {
 
   async read(): Promise<PlaneReading> {
     if (this.#oldWorkers.length > 0 || this.#worker === null) await this.#noteWorkers()
-    // The table comes first: what begins between the two is then in flight but not yet assigned, never the reverse.
+    // The counters come first: what begins between the two is then in flight but not yet assigned, never the reverse.
+    // The streams come last: what turns into one between the two is one, and none is counted that has ended.
     const sentAtMs = Date.now()
-    const text = await ask(this.#layout.runtimeSocket, 'show info; show table counters; show stat -1 6 -1')
+    const text = await ask(this.#layout.runtimeSocket, `show info; show table counters; ${SHOW_TRAFFIC}`)
     const atMs = Date.now()
     const split = text.indexOf('# pxname')
     // In the middle of a reload it may be the one worker or the other that answers.
     const worker = Number(/^Pid: (\d+)$/m.exec(text)?.[1] ?? 0)
     const assigned = new Map<string, number>()
     for (const [key, row] of parseTable(text.slice(0, split))) assigned.set(key, Number(row['gpc1']))
+    const { servers, streams } = trafficIn(text.slice(split))
     const inFlightElsewhere = new Map<string, number>()
     for (const pid of this.#oldWorkers) {
-      const rows = parseStat(await this.#process.askWorker(pid, ['show stat -1 6 -1']).catch(() => ''))
-      for (const row of rows) {
-        const name = nameOf(row)
-        inFlightElsewhere.set(name, (inFlightElsewhere.get(name) ?? 0) + Number(row['scur']))
-      }
+      const old = trafficIn(await this.#process.askWorker(pid, SHOW_TRAFFIC.split('; ')).catch(() => ''))
+      for (const row of old.servers) add(inFlightElsewhere, nameOf(row), Number(row['scur']))
+      for (const [name, count] of old.streams) add(streams, name, count)
     }
-    return { servers: parseStat(text.slice(split)), assigned, inFlightElsewhere, worker, sentAtMs, atMs }
+    return { servers, assigned, inFlightElsewhere, streams, worker, sentAtMs, atMs }
   }
 
   /** Sends a request that HAProxy answers itself and logs. */
@@ -290,6 +293,19 @@ export class DataPlane {
 /** `b0/s1` for a slot, `b0` for a backend. */
 export function nameOf(row: Row): string {
   return row['svname'] === 'BACKEND' ? (row['pxname'] ?? '') : `${row['pxname']}/${row['svname']}`
+}
+
+function trafficIn(text: string): { readonly servers: readonly Row[]; readonly streams: Map<string, number> } {
+  const at = text.indexOf('# table')
+  const table = at < 0 ? '' : text.slice(at)
+  return {
+    servers: parseStat(at < 0 ? text : text.slice(0, at)),
+    streams: new Map([...parseTable(table)].map(([key, row]) => [key, Number(row['conn_cur'])])),
+  }
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count)
 }
 
 function changeCommand({ map, key, value, isNew }: MapChange): string {

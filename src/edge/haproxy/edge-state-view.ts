@@ -46,6 +46,19 @@ export function inFlightOn(
   return sum
 }
 
+/** Those among them that are streams: never more than there are, as the two counts are not of the same moment. */
+export function streamsOn(
+  reading: PlaneReading,
+  slots: readonly { readonly backend: string; readonly slot: string }[],
+): number {
+  let sum = 0
+  for (const slot of slots) {
+    const streams = reading.streams.get(`${slot.backend}/${slot.slot}`) ?? 0
+    sum += Math.min(streams, inFlightOn(reading, [slot]))
+  }
+  return sum
+}
+
 function instanceOf(options: {
   readonly view: StateView
   readonly environment: string

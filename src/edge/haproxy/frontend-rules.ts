@@ -151,7 +151,16 @@ function forwardRules(secure: boolean): string[] {
   ]
 }
 
+/** A drain waits for requests, but not for these: upgraded connections, and event streams that were asked for by GET. */
+const streamRules = [
+  'http-response set-var(txn.stream) srv_name if { status 101 }',
+  'http-response set-var(txn.stream) srv_name if METH_GET { res.hdr(content-type) -m beg text/event-stream }',
+  'http-response set-var(txn.stream) be_name,concat(/,txn.stream) if { var(txn.stream) -m found }',
+  'http-response track-sc1 var(txn.stream) table streams if { var(txn.stream) -m found }',
+]
+
 const responseRules = [
+  ...streamRules,
   'http-response lua.hop_response if { res.hdr(connection) -m found } !{ res.fhdr(connection) -i -m str close keep-alive upgrade }',
   'http-response del-header keep-alive',
   'http-response del-header x-sluice- -m beg if { var(txn.rv) -m found } !{ var(txn.be) -m str agent }',
@@ -168,6 +177,7 @@ export function internalRules(port: number): string[] {
     'http-request set-var(txn.err) str(ROUTE_NOT_FOUND) if !{ var(txn.be) -m found } !{ var(txn.err) -m found }',
     'http-request set-var(txn.err) str(NO_INSTANCE) if { var(txn.be) -m found } !{ var(txn.be),nbsrv gt 0 }',
     'http-request disable-l7-retry unless METH_GET',
+    ...streamRules,
     ...dispatch,
   ]
 }

@@ -10,6 +10,10 @@ import type { BackendUser, Pool } from './pool.ts'
 
 export interface InstanceTraffic {
   completed: number
+  /** Answers that it began and did not end, and requests that it never answered, as far as the log tells of them. */
+  broken: number
+  /** Those among them that a drain has told of. */
+  brokenTold: number
   lastRequestAtMs: number | null
 }
 
@@ -39,7 +43,7 @@ export class Traffic {
   #pool: Pool = []
   #hasGap = false
   #worker: number | null = null
-  #onProbe: (path: string) => void = () => {}
+  readonly #probes = new Map<string, () => void>()
   readonly #ledgers = new Map<string, Ledger>()
 
   constructor(samples: SampleLog, mark: string) {
@@ -68,7 +72,7 @@ export class Traffic {
       return null
     }
     const { sequence, worker, endedAtMs } = request
-    if (request.backend === PROBE_FRONTEND) this.#onProbe(request.path)
+    if (request.backend === PROBE_FRONTEND) this.#probes.get(request.path)?.()
     const counted = sequence === null ? null : this.#ledgerOf(worker, request.backend).ended(sequence, endedAtMs)
     const [backend = '', service = '', release = ''] = request.route.split('|')
     if (backend === '' || backend === AGENT_BACKEND) return worker
@@ -117,12 +121,13 @@ export class Traffic {
   /** Resolves with true when the log tells of the probe with this path: all lines from before it have come then. */
   probed(path: string, deadlineMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), deadlineMs)
-      this.#onProbe = (seen) => {
-        if (seen !== path) return
+      const finish = (isSeen: boolean) => {
         clearTimeout(timer)
-        resolve(true)
+        this.#probes.delete(path)
+        resolve(isSeen)
       }
+      const timer = setTimeout(() => finish(false), deadlineMs)
+      this.#probes.set(path, () => finish(true))
     })
   }
 
@@ -150,7 +155,7 @@ export class Traffic {
     const key = `${environment} ${id}`
     let traffic = this.#instances.get(key)
     if (traffic === undefined) {
-      traffic = { completed: 0, lastRequestAtMs: null }
+      traffic = { completed: 0, broken: 0, brokenTold: 0, lastRequestAtMs: null }
       this.#instances.set(key, traffic)
     }
     return traffic
@@ -207,6 +212,7 @@ export class Traffic {
     if (owner === undefined || id === undefined) return
     const seen = this.instance(owner.user.environment, id)
     seen.completed++
+    if (request.status !== 101 && isServer(request.ender) && 'CHD'.includes(request.state)) seen.broken++
     seen.lastRequestAtMs = Math.max(seen.lastRequestAtMs ?? 0, request.arrivedAtMs)
   }
 
@@ -263,12 +269,16 @@ function isClient(ender: string): boolean {
   return ender === 'C' || ender === 'c'
 }
 
+function isServer(ender: string): boolean {
+  return ender === 'S' || ender === 's'
+}
+
 function isBad(request: LoggedRequest): boolean {
   const { status, ender, state, retries } = request
   // A client that left says nothing about the release.
   if (isClient(ender)) return retries > 0
   if (retries > 0 || status === null || status >= 500) return true
-  return status !== 101 && state === 'D' && (ender === 'S' || ender === 's')
+  return status !== 101 && state === 'D' && isServer(ender)
 }
 
 function isSame(a: BackendUser, b: BackendUser): boolean {

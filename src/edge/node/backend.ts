@@ -9,6 +9,8 @@ export interface Occupation {
   cut(): void
   /** Asks it to end soon; false when there is no way to. */
   goAway(): boolean
+  /** Has no end of its own to wait for: an upgraded connection, or an event stream that was asked for by GET. */
+  readonly isStream: boolean
   /** Called several times a second to check time limits. */
   check(nowMs: number): void
 }
@@ -35,6 +37,7 @@ export class Backend {
   lastCheck: EdgeInstance['lastCheck'] = null
   requests = 0
   lastRequestAtMs = 0
+  #broken = 0
   readonly #idle: UpstreamConnection[] = []
   readonly #connectionEvents: ConstructorParameters<typeof UpstreamConnection>[1]
 
@@ -78,6 +81,18 @@ export class Backend {
 
   leave(occupation: Occupation): void {
     this.occupations.delete(occupation)
+  }
+
+  /** The application dropped a request or a stream, and its client had to see that. */
+  brokeOff(): void {
+    this.#broken++
+  }
+
+  /** How often since this was asked last. */
+  takeBroken(): number {
+    const broken = this.#broken
+    this.#broken = 0
+    return broken
   }
 
   /** Closes what nobody has used for a while; all of it when the instance is leaving. */

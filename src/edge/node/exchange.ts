@@ -53,6 +53,9 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   #firstChunk: Buffer | null = null
   #isHeadSent = false
   #isOver = false
+  /** Of an event stream: what was written last. Null: the answer is none. */
+  #streamEnd: string | null = null
+  #wantsToGo = false
   waitingSinceMs = 0
 
   constructor(start: ExchangeStart) {
@@ -123,7 +126,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
 
   cut(): void {
     if (this.#isOver) return
-    const isStream = this.#contentType().startsWith('text/event-stream')
+    const isStream = isEventStream(this.#answer)
     this.#leave()
     if (!this.#isHeadSent) return this.#fail('APP_UNREACHABLE')
     this.#isOver = true
@@ -132,8 +135,24 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     else breakOff(this.#response)
   }
 
+  get isStream(): boolean {
+    return this.#streamEnd !== null
+  }
+
+  /** Ends an event stream between two events: its client connects again by itself, elsewhere. */
   goAway(): boolean {
-    return false
+    if (this.#streamEnd === null || headerOf(this.#answer, 'content-encoding') !== '') return false
+    this.#wantsToGo = true
+    this.#endBetweenEvents()
+    return true
+  }
+
+  #endBetweenEvents(): void {
+    if (this.#isOver || this.#firstChunk !== null || !/(?:^|\n\n|\r\r|\n\r\n)$/.test(this.#streamEnd ?? 'x')) return
+    this.#flush()
+    this.#isOver = true
+    this.#leave()
+    this.#response.end()
   }
 
   check(nowMs: number): void {
@@ -150,6 +169,8 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   onHead(head: ResponseHead): void {
     this.#answer = head
     this.#tally.answered(head.status)
+    // Answers to other methods have an end that somebody waits for, also when they come as events.
+    if (this.#method === 'GET' && isEventStream(head)) this.#streamEnd = ''
   }
 
   onBody(chunk: Buffer): void {
@@ -163,6 +184,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
 
   onPause(): void {
     if (this.#answer !== null && !this.#isOver) this.#flush()
+    if (this.#wantsToGo) this.#endBetweenEvents()
   }
 
   onDrain(): void {
@@ -190,6 +212,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     const backend = this.#backend
     if (this.#answer !== null) {
       this.#tally.brokeOff()
+      backend?.brokeOff()
       this.#leave()
       this.#isOver = true
       this.#flush()
@@ -198,11 +221,17 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     this.#tally.failed()
     this.#leave()
     if (!connected && backend !== null && isRefusal(error)) this.#core.refused(backend)
-    if (!this.#mayTryAgain(connected)) return this.#fail('APP_UNREACHABLE', this.#body !== null)
+    if (!this.#mayTryAgain(connected)) {
+      backend?.brokeOff()
+      return this.#fail('APP_UNREACHABLE', this.#body !== null)
+    }
     const isStale = connected && this.#isKeptConnection
     if (backend !== null && !isStale) (this.#tried ??= []).push(backend)
     const left = this.#service?.backends.some((other) => other.isReady && !this.#tried?.includes(other)) ?? false
-    if (connected && !isStale && !left) return this.#fail('APP_UNREACHABLE')
+    if (connected && !isStale && !left) {
+      backend?.brokeOff()
+      return this.#fail('APP_UNREACHABLE')
+    }
     this.resume()
   }
 
@@ -289,14 +318,10 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     return visitorCookie(this.#visitor.id, { secure: this.#entrance.isSecure })
   }
 
-  #contentType(): string {
-    const headers = this.#answer?.headers ?? []
-    const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type')
-    return at < 0 ? '' : (headers[at + 1] ?? '')
-  }
-
   #write(chunk: Buffer): void {
     if (this.#isOver) return
+    if (this.#streamEnd !== null)
+      this.#streamEnd = (this.#streamEnd + chunk.toString('latin1', chunk.length - 3)).slice(-3)
     if (this.#response.write(chunk)) return
     const connection = this.#connection
     connection?.socket.pause()
@@ -338,6 +363,16 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
       close,
     })
   }
+}
+
+function isEventStream(head: ResponseHead | null): boolean {
+  return headerOf(head, 'content-type').startsWith('text/event-stream')
+}
+
+function headerOf(head: ResponseHead | null, wanted: string): string {
+  const headers = head?.headers ?? []
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === wanted)
+  return at < 0 ? '' : (headers[at + 1] ?? '')
 }
 
 function headersOf(flat: readonly string[]): Record<string, string> {

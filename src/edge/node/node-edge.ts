@@ -145,10 +145,14 @@ export class NodeEdge implements Edge {
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
     try {
       const [own, before] = await Promise.all([
-        drainBackends(backends, { deadlineMs: options.deadlineMs, signal }),
+        drainBackends(backends, { deadlineMs: options.deadlineMs, until: target.until ?? 'idle', signal }),
         this.predecessor?.drain(target, options).catch(() => null),
       ])
-      return { cut: own.cut + (before?.cut ?? 0), tookMs: Math.max(own.tookMs, before?.tookMs ?? 0) }
+      return {
+        cut: own.cut + (before?.cut ?? 0),
+        left: own.left + (before?.left ?? 0),
+        tookMs: Math.max(own.tookMs, before?.tookMs ?? 0),
+      }
     } finally {
       for (const backend of backends) if (this.#drains.get(backend) === stop) this.#drains.delete(backend)
     }

@@ -105,13 +105,17 @@ export class Tunnel implements Occupation, Waiter {
     this.#fail('HOLD_TIMEOUT')
   }
 
+  get isStream(): boolean {
+    return this.#isOpen
+  }
+
   cut(): void {
     this.#end()
   }
 
   /** Says `1012 service restart` between two frames of the application; the client connects again, elsewhere. */
   goAway(): boolean {
-    if (!this.#isOpen || !/^websocket$/i.test(this.#request.headers.upgrade ?? '')) return false
+    if (!this.#isOpen || !this.#isWebSocket) return false
     this.#wantsToGo = true
     if (this.#frames.isAtBoundary) this.#sayGoodbye()
     return true
@@ -123,6 +127,10 @@ export class Tunnel implements Occupation, Waiter {
     if (this.#isOpen || this.#isOver || responseMs === 0 || nowMs - this.#sentAtMs <= responseMs) return
     this.#tally.failed()
     this.#fail('APP_TIMEOUT')
+  }
+
+  get #isWebSocket(): boolean {
+    return /^websocket$/i.test(this.#request.headers.upgrade ?? '')
   }
 
   #connect(backend: Backend, service: Service, isPinned: boolean): void {
@@ -227,6 +235,8 @@ export class Tunnel implements Occupation, Waiter {
 
   #onAppClosed(isConnected: boolean): void {
     this.#app = null
+    const wasClosed = this.#frames.isClosing || this.#saidGoodbyeAtMs > 0
+    if (this.#isOpen && !this.#isOver && this.#isWebSocket && !wasClosed) this.#backend?.brokeOff()
     if (this.#isOpen || this.#isOver) return this.#end(true)
     this.#tally.failed()
     this.#leave()

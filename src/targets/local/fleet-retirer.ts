@@ -4,6 +4,7 @@ import type { ReleaseRecord } from '../../model/release.ts'
 import { deadline } from '../../support/deadline.ts'
 import type { MutationOptions, Retired } from '../target.ts'
 import type { EnvironmentStore, StoredEnvironment } from './environment-store.ts'
+import { sayFarewell } from './farewell.ts'
 import { governingRelease } from './route-table.ts'
 import type { RunState, Runtime } from './runtime.ts'
 import { shareOf, type Traffic } from './traffic.ts'
@@ -35,9 +36,17 @@ export class FleetRetirer {
       const record = this.#store.release(environment, release)?.record ?? null
       const drainMs = Math.max(0, ...(record?.services ?? []).map((service) => service.drainMs))
       await this.#unroute(environment, release)
-      const deadlineMs = Math.min(drainMs, options.deadlineMs)
-      const cut = await this.#traffic.leave(environment, release, ids, { deadlineMs, signal })
-      await Promise.all(runs.map((run) => this.#stop(run, record)))
+      const cut = await sayFarewell(
+        runs,
+        { runtime: this.#runtime, traffic: this.#traffic },
+        {
+          environment,
+          release,
+          drainMs: Math.min(drainMs, options.deadlineMs),
+          graceMsOf: (run) => graceMsOf(run, record),
+          signal,
+        },
+      )
       await this.#forget(environment, release)
       this.#traffic.forget(ids)
       await this.#traffic.apply(environment, { signal })
@@ -70,11 +79,6 @@ export class FleetRetirer {
     await this.#traffic.apply(environment, { split: rest })
   }
 
-  async #stop(run: RunState, record: ReleaseRecord | null): Promise<void> {
-    const service = record?.services.find(({ name }) => name === run.service)
-    await this.#runtime.stop(run.id, { graceMs: service?.stopGraceMs ?? 5000, keepLog: true })
-  }
-
   async #forget(environment: string, release: string): Promise<void> {
     if (this.#store.get(environment) === null) return
     await this.#store.update(environment, (stored) => {
@@ -91,6 +95,10 @@ export class FleetRetirer {
       }
     })
   }
+}
+
+function graceMsOf(run: RunState, record: ReleaseRecord | null): number {
+  return record?.services.find(({ name }) => name === run.service)?.stopGraceMs ?? 5000
 }
 
 function governing(stored: StoredEnvironment): ReleaseRecord | null {

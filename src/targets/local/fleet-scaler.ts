@@ -4,6 +4,7 @@ import type { Clock } from '../../support/clock.ts'
 import { deadline } from '../../support/deadline.ts'
 import type { MutationOptions } from '../target.ts'
 import type { EnvironmentStore } from './environment-store.ts'
+import { sayFarewell } from './farewell.ts'
 import type { InstanceLauncher } from './instance-launcher.ts'
 import { crashed, TAIL_LINES } from './launch-errors.ts'
 import { tailOf } from './log-tail.ts'
@@ -160,17 +161,18 @@ export class FleetScaler {
     this.#traffic.forget(settled)
   }
 
-  async #shrink(release: ReleaseRecord, plans: readonly ServicePlan[], options: MutationOptions): Promise<void> {
+  async #shrink(record: ReleaseRecord, plans: readonly ServicePlan[], options: MutationOptions): Promise<void> {
     await Promise.all(
       plans
         .filter(({ surplus }) => surplus.length > 0)
         .map(async ({ service, surplus }) => {
           const ids = surplus.map(({ id }) => id)
-          const deadlineMs = Math.min(service.drainMs, options.deadlineMs)
-          if (service.kind === 'web') {
-            await this.#traffic.leave(release.environment, release.id, ids, { deadlineMs, signal: options.signal })
-          }
-          await Promise.all(surplus.map((run) => this.#stop(run, service.stopGraceMs)))
+          const { environment, id: release } = record
+          const drainMs = Math.min(service.drainMs, options.deadlineMs)
+          const graceMsOf = () => service.stopGraceMs
+          const parts = { runtime: this.#runtime, traffic: this.#traffic }
+          await sayFarewell(surplus, parts, { environment, release, drainMs, graceMsOf, signal: options.signal })
+          await this.#traffic.remove(environment, ids, options.signal)
           this.#traffic.forget(ids)
         }),
     )

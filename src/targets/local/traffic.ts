@@ -1,4 +1,4 @@
-import type { Edge, EdgeEnvironment, EdgeInstance, TrafficSplit } from '../../edge/edge.ts'
+import type { Drained, DrainTarget, Edge, EdgeEnvironment, EdgeInstance, TrafficSplit } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import { sleep } from '../../support/clock.ts'
 import type { EnvironmentStore } from './environment-store.ts'
@@ -85,20 +85,20 @@ export class Traffic {
     }
   }
 
-  /** Waits until nothing is in flight on them, then takes them off the table. Answers how many requests were cut. */
-  async leave(
-    environment: string,
-    release: string,
-    instances: readonly string[],
+  /** Takes instances out of rotation and waits; those that the edge does not know have nothing in flight. */
+  async drain(
+    target: DrainTarget & { readonly instances: readonly string[] },
     options: { readonly deadlineMs: number; readonly signal: AbortSignal },
-  ): Promise<number> {
-    const known = (await this.seen(environment))?.instances.filter(({ id }) => instances.includes(id)) ?? []
-    const ids = known.map(({ id }) => id)
-    const { cut } =
-      ids.length === 0 ? { cut: 0 } : await this.#edge.drain({ environment, release, instances: ids }, options)
+  ): Promise<Pick<Drained, 'cut' | 'left'>> {
+    const seen = (await this.seen(target.environment))?.instances ?? []
+    const instances = seen.map(({ id }) => id).filter((id) => target.instances.includes(id))
+    return instances.length === 0 ? { cut: 0, left: 0 } : this.#edge.drain({ ...target, instances }, options)
+  }
+
+  /** Takes instances off the table. */
+  async remove(environment: string, instances: readonly string[], signal: AbortSignal): Promise<void> {
     for (const id of instances) this.#leaving.add(id)
-    await this.apply(environment, { signal: options.signal })
-    return cut
+    await this.apply(environment, { signal })
   }
 
   /** Once they are desired or stopped, instances need no special mention any more. */

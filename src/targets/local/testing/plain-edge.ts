@@ -1,5 +1,13 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { Edge, EdgeInstance, EdgeState, RoutedInstance, RouteTable } from '../../../edge/edge.ts'
+import type {
+  Drained,
+  DrainTarget,
+  Edge,
+  EdgeInstance,
+  EdgeState,
+  RoutedInstance,
+  RouteTable,
+} from '../../../edge/edge.ts'
 import { SluiceError } from '../../../model/error.ts'
 import { sleep } from '../../../support/clock.ts'
 import { probe } from '../probe.ts'
@@ -11,6 +19,7 @@ interface Watched extends RoutedInstance {
   healthy: boolean
   draining: boolean
   inFlight: number
+  streams: number
   requests: number
   lastRequestAt: string | null
 }
@@ -84,17 +93,18 @@ export class PlainEdge implements Edge {
     return { samples, cursor: String(Date.now()) }
   }
 
-  async drain(
-    target: { readonly release: string; readonly instances?: readonly string[] },
-    { deadlineMs }: { readonly deadlineMs: number },
-  ) {
+  async drain(target: DrainTarget, { deadlineMs }: { readonly deadlineMs: number }): Promise<Drained> {
     const begun = performance.now()
     const leaving = [...this.#instances.values()].filter(
       (each) => each.release === target.release && (target.instances?.includes(each.id) ?? true),
     )
     for (const each of leaving) each.draining = true
-    while (leaving.some(({ inFlight }) => inFlight > 0) && performance.now() - begun < deadlineMs) await sleep(10)
-    return { cut: leaving.reduce((sum, each) => sum + each.inFlight, 0), tookMs: performance.now() - begun }
+    const spared = (each: Watched) => (target.until === 'streams' ? each.streams : 0)
+    const isBusy = (each: Watched) => each.inFlight > spared(each)
+    while (leaving.some(isBusy) && performance.now() - begun < deadlineMs) await sleep(10)
+    const left = leaving.reduce((sum, each) => sum + each.inFlight, 0)
+    const tookMs = performance.now() - begun
+    return target.until === 'streams' ? { cut: 0, left, tookMs } : { cut: left, left: 0, tookMs }
   }
 
   async hold(): Promise<void> {}
@@ -114,7 +124,7 @@ export class PlainEdge implements Edge {
       for (const { service, health, instances } of services) {
         for (const instance of instances) {
           const known = this.#instances.get(instance.id)
-          const fresh = { healthy: false, draining: false, inFlight: 0, requests: 0, lastRequestAt: null }
+          const fresh = { healthy: false, draining: false, inFlight: 0, streams: 0, requests: 0, lastRequestAt: null }
           const same = known?.port === instance.port ? known : fresh
           named.set(instance.id, Object.assign(same, { ...instance, release, service, path: health.path }))
         }
@@ -164,7 +174,11 @@ export class PlainEdge implements Edge {
       { host: instance.host, port: instance.port, agent: this.#agent, method, path: url, headers },
       (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-        answer.pipe(outgoing)
+        if (answer.headers['content-type']?.startsWith('text/event-stream')) {
+          instance.streams++
+          outgoing.on('close', () => instance.streams--)
+        }
+        answer.on('error', () => outgoing.destroy()).pipe(outgoing)
       },
     )
     upstream.on('error', () => outgoing.headersSent || outgoing.writeHead(502).end())
