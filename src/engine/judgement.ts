@@ -98,7 +98,7 @@ class Judgement {
     const { phase, step } = options
     const stored = await findKept(context, run, phase)
     let row = stored ?? (await beginRecorded(context, run, options, helpers.recorder))
-    const isNewStep = row.kept.step !== step
+    const isNewStep = row.kept.step !== undefined && row.kept.step !== step
     if (isNewStep) {
       const weight = options.weight ?? row.kept.weight
       row = { ...row, kept: { ...row.kept, step, weight, elapsedMs: 0, askedAtMs: null } }

@@ -6,8 +6,11 @@ import type { DeploymentRun } from '../run.ts'
 /** What is kept of a judgement in one overwritten row, so that a restarted control plane goes on with the same evidence. */
 export interface Kept {
   readonly judge: JudgeState
-  /** Step of the plan that is judged: time and weight begin anew with each, the evidence does not. */
-  readonly step: string
+  /**
+   * Step of the plan that is judged: time and weight begin anew with each, the evidence does not. Absent in rows of earlier
+   * versions, which knew one step per phase.
+   */
+  readonly step?: string
   readonly weight: number
   readonly elapsedMs: number
   readonly askedAtMs: number | null

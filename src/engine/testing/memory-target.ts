@@ -17,6 +17,10 @@ export interface MemoryTarget extends Target {
   crash(release: string): void
   /** Where instances of a release answer; absent: nowhere. */
   addressOf: (release: string) => Instance['address']
+  /** Public address of every environment; null: none. */
+  url: string | null
+  /** Requests that the router saw of every release. */
+  requestsSeen: number
   splitOf(environment: string): TrafficSplit | null
   releasesRunning(environment: string): string[]
   push(environment: string, samples: readonly Sample[]): void
@@ -78,6 +82,8 @@ export function memoryTarget(): MemoryTarget {
     orders,
     beforeScale: async () => {},
     addressOf: () => undefined,
+    url: null,
+    requestsSeen: 1,
     failNext: (call, error) => failures.set(call, error),
     crash: (release) => crashed.add(release),
     splitOf: (environment) => splits.get(environment) ?? null,
@@ -99,11 +105,11 @@ export function memoryTarget(): MemoryTarget {
       fleets: [...fleetsOf(environment).keys()].map((release) => fleetView(environment, release)),
       split: splits.get(environment) ?? null,
       fence: fences.get(environment) ?? 0,
-      urls: [],
+      urls: target.url === null ? [] : [target.url],
       traffic: Object.fromEntries(
         [...fleetsOf(environment).keys()].map((release) => [
           release,
-          { requests: 1, inFlight: 0, lastRequestAt: null, healthyInstances: 1 },
+          { requests: target.requestsSeen, inFlight: 0, lastRequestAt: null, healthyInstances: 1 },
         ]),
       ),
     }),

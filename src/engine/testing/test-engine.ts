@@ -10,6 +10,7 @@ import { openSecretBox } from '../../secrets/secret-box.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../../store/testing/temporary-database.ts'
 import type { StrategySettings } from '../../strategy/strategy.ts'
 import { systemClock } from '../../support/clock.ts'
+import type { Target } from '../../targets/target.ts'
 import type { Clock } from '../context.ts'
 import { createEngine, type EngineParts } from '../create-engine.ts'
 import type { Deployment, DeployRequest } from '../engine.ts'
@@ -41,16 +42,15 @@ export interface TestEngineOptions {
   readonly judge: Judge<JudgeState>
   readonly clock?: Clock
   readonly request?: Omit<RequestOfTest, 'environment' | 'strategy' | 'change'>
+  /** Another target than the one in memory. */
+  readonly real?: Target
 }
 
 /** Longest wait for what a test expects; only a hanging one meets it. */
 const HANGING_MS = 40_000
 
-export async function testEngine({
-  judge,
-  clock = systemClock,
-  request: given,
-}: TestEngineOptions): Promise<TestEngine> {
+export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
+  const { judge, clock = systemClock, request: given, real } = options
   const store = await temporaryDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
   const target = memoryTarget()
@@ -59,7 +59,7 @@ export async function testEngine({
   const parts = createEngine({
     database: store.database,
     databaseUrl: store.url,
-    target: () => target,
+    target: () => real ?? target,
     hold: async () => {},
     builder: {
       build: async ({ onLine, signal }) => {

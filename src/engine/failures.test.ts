@@ -1,0 +1,96 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { SluiceError } from '../model/error.ts'
+import { ensureEnvironment, rememberHttpPort } from '../store/environments.ts'
+import { fastClock } from './testing/fast-clock.ts'
+import { scriptedJudge } from './testing/scripted-judge.ts'
+import { type TestEngine, testEngine } from './testing/test-engine.ts'
+
+/** Every failure has a message of its own, with what to do about it, and says what users saw. */
+
+let engine: TestEngine
+beforeEach(() => engine.renew())
+afterAll(() => engine?.remove())
+beforeAll(async () => {
+  engine = await testEngine({ judge: scriptedJudge(), clock: fastClock(20) })
+})
+
+test.each([
+  ['BUILD_FAILED', 'npm run build failed with exit code 1', 'read its output'],
+  ['DISK_FULL', 'no space left below /srv', 'free some space'],
+] as const)('a deployment that cannot be built (%s) says why and touches nothing', async (code, message, hint) => {
+  const from = engine.target.orders.length
+  engine.failNextBuild(new SluiceError(code, message, { hint }))
+  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
+    state: 'failed',
+    reason: { code, message, hint },
+  })
+  expect(engine.target.orders.slice(from)).toEqual([])
+})
+
+test('a deployment that finds the disk full at launch leaves the old release serving', async () => {
+  const first = await engine.serve()
+  engine.target.failNext('scale', new SluiceError('DISK_FULL', 'the disk is full', { hint: 'free some space' }))
+  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
+    state: 'failed',
+    reason: { code: 'DISK_FULL', hint: 'free some space' },
+  })
+  expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release })
+})
+
+test('a deployment that finds no public port names the key to set', async () => {
+  for (let port = 8080; port <= 8999; port++) {
+    const other = await ensureEnvironment(engine.store.database, `ports.p${port}`)
+    await rememberHttpPort(engine.store.database, other.key, port)
+  }
+  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
+    state: 'failed',
+    reason: {
+      code: 'NO_PORT',
+      message: 'no port from 8080 to 8999 is free for the public listener',
+      hint: 'name one in the configuration: edge: { http: 80 }',
+    },
+  })
+  await engine.store.database.deleteFrom('environments').where('project', '=', 'ports').execute()
+})
+
+test('a deployment whose edge does not answer is taken back', async () => {
+  const first = await engine.serve()
+  const failure = new SluiceError('EDGE_UNREACHABLE', 'no edge answers', { hint: 'see `sluice doctor`' })
+  engine.target.failNext('shift', failure)
+  const deployment = await engine.finished((await engine.deploy({ name: 'blue-green' })).id)
+  expect(deployment).toMatchObject({
+    state: 'rolled-back',
+    reason: { code: 'EDGE_UNREACHABLE', hint: 'see `sluice doctor`' },
+  })
+  expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release, weight: 0 })
+})
+
+test('a deployment that is not seen answering on the public route has not succeeded', async () => {
+  const first = await engine.serve()
+  const stranger = createServer((_, response) => response.end('somebody else'))
+  await new Promise<void>((go) => stranger.listen(0, '127.0.0.1', go))
+  engine.target.requestsSeen = 0
+  engine.target.url = `http://localhost:${(stranger.address() as AddressInfo).port}`
+  const { id } = await engine.deploy({ name: 'blue-green' })
+  const failed = await engine.until(id, ({ steps }) => steps.some(({ state }) => state === 'failed'))
+  engine.target.requestsSeen = 1
+  engine.target.url = null
+  stranger.close()
+  stranger.closeAllConnections()
+  expect(failed.steps.find(({ state }) => state === 'failed')).toMatchObject({
+    name: 'serving',
+    detail: expect.stringContaining('was not seen answering on its public route: 200 from the edge'),
+  })
+  expect(await engine.finished(id)).toMatchObject({ state: 'rolled-back', reason: { code: 'EDGE_UNREACHABLE' } })
+  expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release, weight: 0 })
+})
+
+test('a deployment that is the first and fails with users on it says that nothing serves now', async () => {
+  engine.target.failNext('shift', new SluiceError('EDGE_UNREACHABLE', 'no edge answers'))
+  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
+    state: 'rolled-back',
+    reason: { hint: expect.stringContaining('there is nothing to go back to, so nothing serves now') },
+  })
+})
