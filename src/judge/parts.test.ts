@@ -189,6 +189,14 @@ describe('suspect instances', () => {
     expect(ejectable(suspects, ['c', 'd', 'e'], 102)).toBeNull()
   })
 
+  test('are replaced before a second look on a single failure, and never where failures sit on several', () => {
+    const suspects = startSuspects(0)
+    addSuspect(suspects, 'a', 1)
+    expect(suspectInstances(suspects, ['a', 'b'])).toEqual(['a'])
+    addSuspect(suspects, 'b', 1)
+    expect(suspectInstances(suspects, ['a', 'b'])).toEqual([])
+  })
+
   test('fade with time, and a fleet of one is always suspect', () => {
     const suspects = startSuspects(0)
     addSuspect(suspects, 'a', 1)

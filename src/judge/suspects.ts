@@ -43,11 +43,14 @@ export function fadeSuspects(suspects: Suspects, second: number): boolean {
   return true
 }
 
-/** Who is to be replaced before a second look. A fleet of one cannot tell instance from release: its only one is. */
+/**
+ * Who is to be replaced before a second look: a fresh instance costs nothing while no traffic goes there, so one failure is
+ * enough to suspect. A fleet of one cannot tell instance from release: its only one is replaced.
+ */
 export function suspectInstances(suspects: Suspects, live: readonly string[]): string[] {
   if (live.length === 1) return [...live]
   const { id, bad, all } = worst(suspects, live)
-  return id !== null && bad >= 2 && bad >= MOST_OF_ALL * all ? [id] : []
+  return id !== null && bad >= 1 && bad >= MOST_OF_ALL * all ? [id] : []
 }
 
 /** The one instance that explains an alarm better than the release does; null when none does. */
