@@ -122,6 +122,20 @@ describe('a canary', () => {
     expect(await finished(id)).toMatchObject({ state: 'succeeded', verdict: { action: 'promote' } })
   })
 
+  test('tells the judge all that the target can and cannot do', async () => {
+    await serve()
+    await serve({ name: 'canary' })
+    const { reactionSeconds } = target.capabilities
+    expect(judge.heard()?.capabilities).toEqual({
+      lowestWeight: 0,
+      // The router's own, and a second until its news are judged.
+      reactionSeconds: reactionSeconds + 1,
+      perInstance: true,
+      assignment: 'visitor',
+      canLower: true,
+    })
+  })
+
   test('that the judge rolls back leaves the old release serving and the new one on hold', async () => {
     const first = await serve()
     judge.say({ weight: 0.25 })

@@ -66,12 +66,13 @@ describe('a rolling deployment', () => {
     engine.target.beforeScale = async (release) => {
       const isRunning = engine.target.releasesRunning(engine.key()).includes(release)
       if (release === first.release || !isRunning) return
-      // The second launch takes as long as it takes to see a hundred more requests.
+      // The second launch takes as long as it takes to see a hundred more requests, half of them fail.
+      visitors?.fail(release, 0.5)
       const seen = visitors?.requestsTo(release) ?? 0
       while ((visitors?.requestsTo(release) ?? 0) < seen + 100) await new Promise((go) => setTimeout(go, 10))
     }
     const from = engine.target.orders.length
-    const { id } = await deployFailing(0.5, { batch: 0.25, surge: 0.25 })
+    const { id } = await engine.deploy({ batch: 0.25, surge: 0.25 })
     const { release } = await engine.until(id, (deployment) => deployment.weight > 0)
     const deployment = await engine.finished(id)
     expect(deployment).toMatchObject({ state: 'rolled-back', verdict: { action: 'roll-back' } })
@@ -110,6 +111,19 @@ describe('a canary', () => {
     expect(again.missingSeconds).toBe(0)
     const lenient = replay(dossier, { ...dossier.policy, metrics: { ...dossier.policy.metrics, errors: false } })
     expect(lenient.verdict.action).not.toBe('roll-back')
+  })
+
+  test('that is blue and green has a dossier of the switch and of the bake, and each can be judged again', async () => {
+    await served()
+    const deployment = await engine.serve({ name: 'blue-green', bakeSeconds: 20 })
+    const [bake, shift] = [
+      await engine.parts.dossier(deployment.id),
+      await engine.parts.dossier(deployment.id, 'shift'),
+    ]
+    expect([bake?.phase, shift?.phase, bake?.phases]).toEqual(['bake', 'shift', ['shift', 'bake']])
+    expect(bake?.seconds.length).toBeGreaterThan(5)
+    if (bake !== null) expect(replay(bake, bake.policy).verdict).toEqual(deployment.verdict)
+    expect(await engine.parts.dossier('d0')).toBeNull()
   })
 
   test('is probed twice before its first user', async () => {

@@ -226,7 +226,7 @@ async function beginRecorded(
   recorder: Recorder,
 ): Promise<KeptRow> {
   const { phase, policy, step } = options
-  const { history, ...row } = await begin(context, run, { phase, policy, step, weight: options.weight ?? 0 })
+  const { history, seconds, ...row } = await begin(context, run, { phase, policy, step, weight: options.weight ?? 0 })
   const head: DossierHead = {
     deployment: run.deployment,
     phase,
@@ -238,5 +238,6 @@ async function beginRecorded(
     samples: history,
   }
   recorder.begin(head)
+  for (const second of seconds) recorder.add(second)
   return row
 }

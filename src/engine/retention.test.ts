@@ -7,6 +7,7 @@ import type { ArtifactStore } from '../build/artifact-store.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { insertDeployment, updateDeployment } from '../store/deployments.ts'
 import { ensureEnvironment } from '../store/environments.ts'
+import { findEvidence, putEvidence } from '../store/judge-states.ts'
 import { findRelease, setReleaseState, writeRelease } from '../store/releases.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
 import type { ReleaseState } from './engine.ts'
@@ -157,6 +158,16 @@ test('an artifact that another environment keeps is not pruned', async () => {
     where id = ${there.id}`.execute(store.database)
   await newerLooseArtifacts()
   expect(await pruneNow()).not.toContain(here.artifact)
+})
+
+test('what a judgement rested on is kept for ninety days', async () => {
+  const { record } = await release({ state: 'serving' })
+  const { deployment = '' } = (await findRelease(store.database, record.id)) ?? {}
+  await putEvidence(store.database, deployment, 'samples-shift', { kept: true })
+  await pruneNow()
+  expect(await findEvidence(store.database, deployment, 'samples-shift')).toEqual({ kept: true })
+  await pruneNow(new Date(Date.now() + 91 * 24 * 60 * 60_000))
+  expect(await findEvidence(store.database, deployment, 'samples-shift')).toBeUndefined()
 })
 
 test('finished workflows are forgotten after a week, and younger ones stay', async () => {

@@ -1,9 +1,11 @@
 import { pruneEvents } from '../store/events.ts'
+import { pruneEvidence } from '../store/judge-states.ts'
 import { listReleasesWithUse, type ReleaseWithUse, setReleaseState } from '../store/releases.ts'
 import { messageOf } from '../support/message-of.ts'
 import type { EngineContext } from './context.ts'
 
 const EVERY_MS = 60 * 60_000
+/** Events, and what judgements rested on. */
 const KEEP_EVENTS_MS = 90 * 24 * 60 * 60_000
 const KEEP_WORKFLOWS_MS = 7 * 24 * 60 * 60_000
 /** Artifacts kept over and above those of releases that are kept. */
@@ -26,6 +28,7 @@ export function startRetention(context: EngineContext): { stop(): void } {
 export async function prune(context: Context): Promise<readonly string[]> {
   const now = context.clock.now().getTime()
   await pruneEvents(context.database, new Date(now - KEEP_EVENTS_MS))
+  await pruneEvidence(context.database, new Date(now - KEEP_EVENTS_MS))
   await context.workflows.prune(KEEP_WORKFLOWS_MS)
   const releases = await listReleasesWithUse(context.database)
   const inUse = new Set<string>()

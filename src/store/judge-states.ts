@@ -75,3 +75,17 @@ export async function countEvidence(database: Database, deployment: string, kind
     .executeTakeFirstOrThrow()
   return Number(count)
 }
+
+export async function removeEvidence(database: Database, deployment: string, kindPrefix: string): Promise<void> {
+  await database
+    .deleteFrom('evidence')
+    .where('deployment', '=', deployment)
+    .where('kind', 'like', `${kindPrefix}%`)
+    .execute()
+}
+
+/** Forgets what judgements rested on before that time, and where they stood. */
+export async function pruneEvidence(database: Database, before: Date): Promise<void> {
+  await database.deleteFrom('evidence').where('created_at', '<', before).execute()
+  await database.deleteFrom('judge_states').where('updated_at', '<', before).execute()
+}

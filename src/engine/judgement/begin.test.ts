@@ -62,6 +62,7 @@ test('a judgement whose row was lost is rebuilt from the samples and goes on at 
   expect(begun.kept.weight).toBe(0.2)
   expect(begun.startedAt).toEqual(new Date((NOW - 60) * 1000))
   expect(begun.history).toHaveLength(540)
+  expect(begun.seconds).toHaveLength(60)
   expect(explain(begun.kept.judge).counts).toEqual({
     old: { requests: 4800, bad: 0 },
     new: { requests: 1200, bad: 0 },

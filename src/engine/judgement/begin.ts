@@ -1,4 +1,4 @@
-import type { JudgePolicy, JudgeState } from '../../judge/index.ts'
+import type { JudgedSecond, JudgePolicy, JudgeState } from '../../judge/index.ts'
 import { type Sample, samplesBySecond } from '../../model/sample.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
@@ -12,6 +12,8 @@ const HISTORY_SECONDS = 30 * 60
 export interface Begun extends KeptRow {
   /** What the judge learned the old release's past from. */
   readonly history: readonly Sample[]
+  /** Seconds that were judged already, to catch up with what is in force. */
+  readonly seconds: readonly JudgedSecond[]
 }
 
 type Context = Pick<EngineContext, 'clock' | 'judge' | 'target'>
@@ -43,12 +45,13 @@ export async function begin(
   const { probes: _, ...withoutProbes } = options.policy
   const policy = served > 0 ? withoutProbes : options.policy
   const begun = context.judge.start(policy, { samples: history, instances })
-  const judge = served > 0 ? await catchUp(context, run, begun, { samples, startedAt, weight: served }) : begun
+  const seconds = served > 0 ? await secondsSince(context, run, startedAt, samples) : []
+  const judge = served > 0 ? catchUp(context, begun, seconds, served) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
   const elapsedMs = isBake ? now.getTime() - startedAt.getTime() : 0
   const kept = { judge, step: options.step, weight, elapsedMs, askedAtMs: null }
-  return { kept, cursor: known?.cursor ?? null, startedAt, history }
+  return { kept, cursor: known?.cursor ?? null, startedAt, history, seconds }
 }
 
 /** Samples of the old release alone, before the judgement. */
@@ -68,26 +71,31 @@ function firstServed(samples: readonly Sample[], release: string, leastWeight: n
   return new Date(first * 1000)
 }
 
-/** Judges the seconds that were judged before, as far as the router remembers them. */
-async function catchUp(
+/** What the judge was given before, as far as the router remembers it. */
+async function secondsSince(
   context: Context,
   run: DeploymentRun,
-  begun: JudgeState,
-  past: { readonly samples: readonly Sample[]; readonly startedAt: Date; readonly weight: number },
-): Promise<JudgeState> {
+  startedAt: Date,
+  samples: readonly Sample[],
+): Promise<readonly JudgedSecond[]> {
   const state = await context.target.inspect(run.environment)
-  const capabilities = judgeCapabilities(context.target.capabilities)
-  const bySecond = samplesBySecond(past.samples)
-  const first = Math.floor(past.startedAt.getTime() / 1000)
+  const bySecond = samplesBySecond(samples)
+  const first = Math.floor(startedAt.getTime() / 1000)
   const last = Math.max(first, ...bySecond.keys())
-  let judge = begun
+  const seconds: JudgedSecond[] = []
   let weight = 0
   for (let second = first; second <= last; second++) {
-    const samples = bySecond.get(second) ?? []
-    weight = samples.find((sample) => sample.weight !== undefined)?.weight ?? weight
-    const known = { at: new Date(second * 1000), weight, samples, probes: [] }
-    judge = context.judge.step(judge, { ...judgedSecond(run, state, known), capabilities }).state
+    const known = bySecond.get(second) ?? []
+    weight = known.find((sample) => sample.weight !== undefined)?.weight ?? weight
+    seconds.push(judgedSecond(run, state, { at: new Date(second * 1000), weight, samples: known, probes: [] }))
   }
+  return seconds
+}
+
+function catchUp(context: Context, begun: JudgeState, seconds: readonly JudgedSecond[], served: number): JudgeState {
+  const capabilities = judgeCapabilities(context.target.capabilities)
+  let judge = begun
+  for (const second of seconds) judge = context.judge.step(judge, { ...second, capabilities }).state
   // The ramp never falls: it goes on from the weight in force, not from what it would have dared by now.
-  return judge.phase === 'open' ? { ...judge, weight: Math.max(judge.weight, past.weight) } : judge
+  return judge.phase === 'open' ? { ...judge, weight: Math.max(judge.weight, served) } : judge
 }

@@ -1,5 +1,5 @@
 import type { JudgedSecond } from '../../judge/index.ts'
-import { countEvidence, putEvidence } from '../../store/judge-states.ts'
+import { countEvidence, putEvidence, removeEvidence } from '../../store/judge-states.ts'
 import { messageOf } from '../../support/message-of.ts'
 import type { EngineContext } from '../context.ts'
 import type { DossierHead } from '../dossier.ts'
@@ -23,8 +23,13 @@ export class Recorder {
     this.#phase = phase
   }
 
+  /** A record that was begun before, by a judgement that was lost, is replaced. */
   begin(head: DossierHead): void {
-    this.#write(() => putEvidence(this.#context.database, this.#deployment, `samples-${this.#phase}`, head))
+    const { database } = this.#context
+    this.#write(async () => {
+      await removeEvidence(database, this.#deployment, `seconds-${this.#phase}-`)
+      await putEvidence(database, this.#deployment, `samples-${this.#phase}`, head)
+    })
   }
 
   add(second: JudgedSecond): void {

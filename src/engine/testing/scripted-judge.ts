@@ -1,21 +1,26 @@
-import type { Decision, Judge, JudgeState } from '../../judge/index.ts'
+import type { Decision, Judge, JudgeInput, JudgeState } from '../../judge/index.ts'
 
 /** A judge that says what the test tells it to: the engine's side of the contract, without statistics. */
 export interface ScriptedJudge extends Judge<JudgeState> {
   /** Every later step decides this. */
   say(decision: Partial<Decision>): void
+  /** What it was given last. */
+  heard(): JudgeInput | null
 }
 
 export function scriptedJudge(): ScriptedJudge {
   let decision: Decision = { action: 'promote', weight: 1, replace: [], reasons: [] }
   let steps = 0
+  let heard: JudgeInput | null = null
   return {
     say: (next) => {
       decision = { action: 'ramp', weight: 0.1, replace: [], reasons: [], ...next }
     },
     start: () => ({ scripted: true }) as unknown as JudgeState,
-    step: (state) => {
+    heard: () => heard,
+    step: (state, input) => {
       steps++
+      heard = input
       return { state, decision }
     },
     explain: () => ({
