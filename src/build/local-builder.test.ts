@@ -193,6 +193,18 @@ describe('a build', () => {
     await full.remove()
   })
 
+  it('refuses an artifact of 2 GB before it stores a byte of it', async () => {
+    await shop.write({ 'app.js': '' })
+    const service = { command: 'truncate -s 2G video.mp4', output: ['video.mp4'] }
+    await expect(shop.builder.build(shop.request({ service, maxBytes: 1_000_000_000 }))).rejects.toMatchObject({
+      code: 'BUILD_TOO_LARGE',
+      message: expect.stringContaining('larger than'),
+      hint: expect.any(String),
+    })
+    expect(existsSync(join(shop.home.artifacts, 'files'))).toBe(false)
+    expect(await readdir(shop.home.builds)).toEqual([])
+  })
+
   it('ends after its time with everything it started, also what left its group', async () => {
     const pids = join(shop.root, 'pids')
     await shop.write({ 'app.js': '' })

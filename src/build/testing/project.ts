@@ -9,8 +9,8 @@ import { fileArtifactStore } from '../file-artifact-store.ts'
 import { type LocalBuilderOptions, localBuilder } from '../local-builder.ts'
 
 /** A project, a home and a builder in a temporary folder. */
-export async function makeWorkshop(more: Partial<LocalBuilderOptions> = {}) {
-  const root = await mkdtemp(join(tmpdir(), 'sluice-build-'))
+export async function makeWorkshop(more: Partial<LocalBuilderOptions> & { readonly root?: string } = {}) {
+  const root = more.root ?? (await mkdtemp(join(tmpdir(), 'sluice-build-')))
   const project = join(root, 'project')
   const home = homeAt(join(root, 'home'))
   await mkdir(project)
