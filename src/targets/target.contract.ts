@@ -262,6 +262,32 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       expect(await world.get('/')).toMatchObject({ status: 200 })
     })
 
+    it('while all instances are killed, requests wait for them to come back, and none fails', async () => {
+      await serve(world.release({ id: 'r1' }), 2)
+      const visits: Promise<{ readonly status: number }>[] = []
+      let visiting = true
+      const visitors = Array.from({ length: 4 }, async () => {
+        while (visiting) {
+          const visit = world.get('/')
+          visits.push(visit)
+          await visit
+        }
+      })
+      await eventually(() => visits.length > 20)
+      const victims = (await target.inspect(environment)).fleets[0]?.instances ?? []
+      await Promise.all(victims.map(({ id }) => world.kill(id)))
+      await eventually(async () => {
+        const instances = (await target.inspect(environment)).fleets[0]?.instances ?? []
+        return instances.length === 2 && instances.every(({ restarts, state }) => restarts === 1 && state === 'ready')
+      })
+      const before = visits.length
+      await eventually(() => visits.length > before + 20)
+      visiting = false
+      await Promise.all(visitors)
+      const statuses = (await Promise.all(visits)).map(({ status }) => status)
+      expect(statuses.filter((status) => status !== 200)).toEqual([])
+    })
+
     it('services of one release reach each other, and only each other', async () => {
       const more = [{ name: 'api' }]
       for (const id of ['r1', 'r2']) {

@@ -48,6 +48,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   #isKeptConnection = false
   #tried: Backend[] | null = null
   #attempts = 0
+  #isLastTry = false
   #sentAtMs = 0
   #answer: ResponseHead | null = null
   #firstChunk: Buffer | null = null
@@ -220,7 +221,10 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     }
     this.#tally.failed()
     this.#leave()
-    if (!connected && backend !== null && isRefusal(error)) this.#core.refused(backend)
+    const isRefused = !connected && isRefusal(error)
+    if (isRefused && backend !== null) this.#core.refused(backend)
+    // An instance that refuses is asked no more until it is healthy: that needs no other bound.
+    if (!isRefused) this.#attempts++
     if (!this.#mayTryAgain(connected)) {
       backend?.brokeOff()
       return this.#fail('APP_UNREACHABLE', this.#body !== null)
@@ -229,15 +233,20 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     if (backend !== null && !isStale) (this.#tried ??= []).push(backend)
     const left = this.#service?.backends.some((other) => other.isReady && !this.#tried?.includes(other)) ?? false
     if (connected && !isStale && !left) {
-      backend?.brokeOff()
-      return this.#fail('APP_UNREACHABLE')
+      if (this.#isLastTry) {
+        backend?.brokeOff()
+        return this.#fail('APP_UNREACHABLE')
+      }
+      // Whether the instance only dropped this request or has died shows when it is asked again: then the request waits.
+      this.#isLastTry = true
+      this.#tried = null
     }
     this.resume()
   }
 
   /** What never reached an application may go to another; what did only if it asks for nothing to be done. */
   #mayTryAgain(connected: boolean): boolean {
-    if (this.#isOver || ++this.#attempts >= MAX_ATTEMPTS) return false
+    if (this.#isOver || this.#attempts >= MAX_ATTEMPTS) return false
     if (this.#body?.isStarted) return false
     return !connected || this.#method === 'GET' || this.#method === 'HEAD' || this.#method === 'OPTIONS'
   }

@@ -30,7 +30,9 @@ export class FleetKeeper {
   readonly #log: Log
   readonly #onChange: (instance: Instance, detail: string) => void
   readonly #supervisor: Supervisor
-  #tidying: NodeJS.Timeout | undefined
+  readonly #closed = new AbortController()
+  readonly #work = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
   #isTidying = false
   #complaint = ''
 
@@ -71,13 +73,16 @@ export class FleetKeeper {
   start(): void {
     for (const { environment } of this.#store.environments) this.#tellEdge(environment)
     this.#supervisor.start()
-    this.#tidying = setInterval(() => void this.#tidy(), TIDY_MS)
-    this.#tidying.unref()
+    this.#timer = setInterval(() => this.#track(this.#tidy()), TIDY_MS)
+    this.#timer.unref()
   }
 
+  /** Nothing of it happens any more once this resolves. */
   async close(): Promise<void> {
-    clearInterval(this.#tidying)
+    clearInterval(this.#timer)
+    this.#closed.abort(new SluiceError('CANCELLED', 'the target was closed'))
     await this.#supervisor.close()
+    await Promise.all(this.#work)
   }
 
   isCrashLooping(id: string): boolean {
@@ -107,7 +112,8 @@ export class FleetKeeper {
 
   /** An edge that is away is told again every second. */
   #tellEdge(environment: string): void {
-    this.#traffic.apply(environment).catch((error: unknown) => this.#complain(String(error)))
+    const { signal } = this.#closed
+    this.#track(this.#traffic.apply(environment, { signal }).catch((error: unknown) => this.#complain(String(error))))
   }
 
   /** Ends the process, so that the next attempt gets another port. */
@@ -132,7 +138,7 @@ export class FleetKeeper {
     this.#isTidying = true
     try {
       await this.#runtime.tidy()
-      await this.#traffic.refresh()
+      await this.#traffic.refresh(this.#closed.signal)
       this.#complaint = ''
     } catch (error) {
       this.#complain(error instanceof Error ? error.message : 'unknown error')
@@ -141,8 +147,14 @@ export class FleetKeeper {
     }
   }
 
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked))
+    this.#work.add(tracked)
+  }
+
   /** Once, and not each second for as long as it lasts. */
   #complain(text: string): void {
+    if (this.#closed.signal.aborted) return
     if (text !== this.#complaint) this.#log.warn(`looking after the instances: ${text}`)
     this.#complaint = text
   }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RouteTable } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Instance } from '../../model/instance.ts'
+import { run } from '../../support/run.ts'
 import { only, options } from '../target.contract.ts'
 import { freePorts } from './ports.ts'
 import { appFolder, eventually, isListening, isProcessAlive } from './testing/fixture.ts'
@@ -106,6 +107,41 @@ test('a control plane that is killed leaves the fleet to its successor', async (
   // It supervises what it found: the runtime did not start these itself.
   process.kill(started[0]?.pid ?? Number.NaN, 'SIGKILL')
   await eventually(async () => (await world.runtime.inspect(started[0]?.id ?? ''))?.restarts === 1)
+})
+
+test('closing ends timers and readers, so that the process ends by itself, and leaves the fleet alone', async () => {
+  const program = join(import.meta.dirname, 'testing/control-plane.ts')
+  const { code, stdout } = await run([process.execPath, program, world.folder, 'close'], { timeoutMs: 30_000 })
+  expect(code).toBe(0)
+  const started = JSON.parse(stdout) as { id: string; pid: number }[]
+  expect(started).toHaveLength(2)
+  for (const { id, pid } of started) {
+    expect(await world.runtime.inspect(id)).toMatchObject({ alive: true, restarts: 0 })
+    expect(await isProcessAlive(pid)).toBe(true)
+  }
+})
+
+test('an application that leaks is ended at its memory limit, told so, and started again', async () => {
+  const release = world.release({ id: 'r1', env: { APP_LEAK_MB_PER_S: '400' } })
+  const services = release.services.map((service) => ({ ...service, limits: { memoryBytes: 300 * 1024 * 1024 } }))
+  await world.target.scale({ ...release, services }, { web: 1 }, options())
+  await eventually(() => changes.some(({ state }) => state === 'ready'))
+  expect(changes.map(({ state }) => state).slice(0, 3)).toEqual(['exited', 'starting', 'ready'])
+  const query = { environment, tail: 1000, follow: false, signal: new AbortController().signal }
+  const lines: string[] = []
+  for await (const { line } of world.target.logs(query)) lines.push(line)
+  if (!world.runtime.capabilities.memoryLimit) expect(lines.join('\n')).toContain('its limit is 300 MB')
+})
+
+test('an application that crashes five seconds after its start serves until then, and is started again', async () => {
+  await serve('r1', 1, { APP_CRASH_AFTER_MS: '5000', APP_EXIT_CODE: '9' })
+  expect(await world.get('/')).toMatchObject({ status: 200 })
+  await eventually(() => changes.some(({ state }) => state === 'ready'))
+  expect(changes.map(({ state, detail }) => [state, detail]).slice(0, 2)).toEqual([
+    ['exited', 'exited with code 9'],
+    ['starting', 'is started again'],
+  ])
+  await eventually(async () => (await world.get('/')).status === 200)
 })
 
 test('a new control plane gives the edge the table of before, with the split that the edge has', async () => {

@@ -27,7 +27,7 @@ import { shareOf, Traffic } from './traffic.ts'
 export type LocalTarget = Target & {
   /** Resolves when what ran before was found again and is supervised; every other call waits for it as well. */
   readonly ready: Promise<void>
-  /** Ends the supervision. Instances and edge go on. */
+  /** Ends the supervision and all readers of samples and logs. Instances and edge go on. */
   close(): Promise<void>
 }
 
@@ -47,6 +47,11 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
   const log = options.log ?? silentLog
   /** Per release: one of scale, retire and restart at a time. */
   const fleets = new Mutex()
+  const closed = new AbortController()
+  const untilClosed = <Query extends { readonly signal: AbortSignal }>(query: Query): Query => ({
+    ...query,
+    signal: AbortSignal.any([query.signal, closed.signal]),
+  })
   const opening = openParts({ ...options, runtime }, fleets)
   const ready = opening.then(() => {})
   ready.catch(() => {}) // each call reports it; nobody has to ask for `ready`
@@ -93,10 +98,12 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
       return fleets.run(release, () => retirer.retire(environment, release, retireOptions))
     },
 
-    samples: (environment: string, query: SampleStreamQuery) => targetSamples(edge, environment, query, log),
-    logs: (query: LogQuery) => targetLogs(runtime, query),
+    samples: (environment: string, query: SampleStreamQuery) =>
+      targetSamples(edge, environment, untilClosed(query), log),
+    logs: (query: LogQuery) => targetLogs(runtime, untilClosed(query)),
 
     async close() {
+      closed.abort(new SluiceError('CANCELLED', 'the target was closed'))
       const parts = await opening.catch(() => null)
       await parts?.keeper.close()
     },

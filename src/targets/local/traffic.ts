@@ -61,15 +61,17 @@ export class Traffic {
   }
 
   /** Tells the edge again what it may have missed: it was away, or it is another process by now. */
-  async refresh(): Promise<void> {
-    const { pid, startedAt } = await this.#edge.inspect({ deadlineMs: CALL_MS })
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { pid, startedAt } = await this.#edge.inspect({ signal, deadlineMs: CALL_MS })
     const edgeProcess = `${pid} ${startedAt}`
     if (this.#edgeProcess !== undefined && this.#edgeProcess !== edgeProcess) {
       for (const { environment } of this.#store.environments) this.#stale.add(environment)
     }
     this.#edgeProcess = edgeProcess
     const failures: unknown[] = []
-    await Promise.all([...this.#stale].map((each) => this.apply(each).catch((error: unknown) => failures.push(error))))
+    await Promise.all(
+      [...this.#stale].map((each) => this.apply(each, { signal }).catch((error: unknown) => failures.push(error))),
+    )
     if (failures.length > 0) throw failures[0]
   }
 

@@ -1,6 +1,7 @@
 /**
  * A control plane that starts a fleet of two, says which, and then waits to be killed.
- * Arguments: the home folder, and how long the instances boot; with that it says so while they do.
+ * Arguments: the home folder, and how long the instances boot; with that it says so while they do. With `close` instead
+ * it closes the target while somebody reads its logs and samples, and then has nothing left to do.
  */
 import { homeAt } from '../../../support/home.ts'
 import { localTarget } from '../local-target.ts'
@@ -12,10 +13,12 @@ import { releaseRecord } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'
 
 const home = homeAt(process.argv[2] ?? '')
-const bootMs = process.argv[3]
+const closes = process.argv[3] === 'close'
+const bootMs = closes ? undefined : process.argv[3]
 const runtime = processRuntime({ directory: home.instances })
+const edge = new PlainEdge()
 const target = localTarget({
-  edge: new PlainEdge(),
+  edge,
   runtime,
   home,
   files: async () => appFolder,
@@ -27,6 +30,20 @@ const scaling = target.scale(release, { web: 2 }, { signal, deadlineMs: 30_000, 
 const instances =
   bootMs === undefined ? (await scaling).instances : await eventually(async () => twoOf(await runtime.list()))
 process.stdout.write(JSON.stringify(instances.map(({ id, pid }) => ({ id, pid }))))
+
+if (closes) {
+  const readers = [
+    target.logs({ environment: release.environment, tail: 1, follow: true, signal }),
+    target.samples(release.environment, { signal }),
+  ].map(readToTheEnd)
+  await target.close()
+  await Promise.all(readers)
+  await edge.close()
+}
+
+async function readToTheEnd(source: AsyncIterable<unknown>): Promise<void> {
+  for await (const _each of source);
+}
 
 function twoOf(runs: readonly RunState[]): readonly RunState[] | null {
   return runs.length === 2 && runs.every(({ alive }) => alive) ? runs : null
