@@ -35,6 +35,7 @@ const field: readonly Column[] = (['alarm', 'argo', 'flagger', 'kayenta'] as con
 
 type Row = readonly Cell[]
 
+/** Every table sets off all of its cells at once, so that no core waits for another's last one. */
 export async function printTables(pool: Pool, options: TableOptions): Promise<void> {
   const cpu = process.cpuUsage()
   const started = process.hrtime.bigint()
@@ -55,7 +56,7 @@ export async function printTables(pool: Pool, options: TableOptions): Promise<vo
   }
   const used = process.cpuUsage(cpu)
   const wall = Number(process.hrtime.bigint() - started) / 1e9
-  const line = `${options.runs} runs a cell, seed ${options.seed}: ${wall.toFixed(0)} s, ${((used.user + used.system) / 1e6).toFixed(0)} s of CPU`
+  const line = `${options.runs} runs a cell, seed ${options.seed}: ${wall.toFixed(0)} s in all, ${((used.user + used.system) / 1e6).toFixed(0)} s of CPU`
   process.stdout.write(options.json ? `${JSON.stringify({ note: line })}\n` : `${line}\n`)
 }
 
@@ -76,19 +77,18 @@ function broken(rps: number, q: number, column: Column): Scenario {
 /** Failed requests until rollback, and when users were protected and the release rolled back. */
 async function detection(pool: Pool, { runs, seed }: TableOptions): Promise<readonly Table[]> {
   const columns = [eventLevel, fixed, ramp, ...field]
-  const failed: Row[] = []
-  const times: Row[] = []
-  for (const rps of [1, 10, 100, 1000]) {
-    for (const q of [0.005, 0.01, 0.02, 0.05, 0.5]) {
+  const worlds = [1, 10, 100, 1000].flatMap((rps) => [0.005, 0.01, 0.02, 0.05, 0.5].map((q) => ({ rps, q })))
+  const pairs = await Promise.all(
+    worlds.map(async ({ rps, q }) => {
       const cells = await Promise.all(
         columns.map((column) => pool.run({ judge: column.judge, scenario: broken(rps, q, column), runs, seed })),
       )
-      failed.push([`${rps}`, `${q * 100} %`, ...cells.map(failedCell)])
       const [, own, ramped, alarm, argo, flagger, kayenta] = cells
       const rest = [alarm, argo, flagger, kayenta].map((cell) =>
         timeCell(cell?.rollbackSeconds.median, cell?.rollbackSeconds.within300),
       )
-      times.push([
+      const failed: Row = [`${rps}`, `${q * 100} %`, ...cells.map(failedCell)]
+      const times: Row = [
         `${rps}`,
         `${q * 100} %`,
         ...[own, ramped].flatMap((cell) => [
@@ -96,14 +96,15 @@ async function detection(pool: Pool, { runs, seed }: TableOptions): Promise<read
           timeCell(cell?.rollbackSeconds.median, cell?.rollbackSeconds.within300),
         ]),
         ...rest,
-      ])
-    }
-  }
+      ]
+      return { failed, times }
+    }),
+  )
   return [
     {
       title: 'Mean failed requests of the new release (in brackets % rolled back within 20 min, if below 99)',
       columns: ['rps', 'q', ...columns.map(({ name }) => name)],
-      rows: failed,
+      rows: pairs.map(({ failed }) => failed),
     },
     {
       title: 'Median seconds / share in time (protected within 2 min, rolled back within 5 min)',
@@ -119,7 +120,7 @@ async function detection(pool: Pool, { runs, seed }: TableOptions): Promise<read
         'flagger ×5',
         'kayenta',
       ],
-      rows: times,
+      rows: pairs.map(({ times }) => times),
     },
   ]
 }
@@ -139,9 +140,7 @@ function timeCell(seconds: number | undefined, share: number | undefined): strin
 async function falseRollbacks(pool: Pool, { runs, seed }: TableOptions): Promise<readonly Table[]> {
   const rates = [10, 100, 1000] as const
   const columns = [ramp, eventLevel, ...field]
-  const rows: Row[] = []
-  const own: Summary[] = []
-  for (const [index, world] of noiseScenarios.entries()) {
+  const worlds = noiseScenarios.map(async (world, index) => {
     const perColumn = await Promise.all(
       columns.map((column) =>
         Promise.all(
@@ -152,18 +151,20 @@ async function falseRollbacks(pool: Pool, { runs, seed }: TableOptions): Promise
       ),
     )
     const [ours = []] = perColumn
-    own.push(...ours)
     const shares = (cells: readonly Summary[], of: (summary: Summary) => number) =>
       cells.map((cell) => (of(cell) * 100).toFixed(1)).join(' / ')
-    rows.push([
+    const row: Row = [
       world.name,
       shares(ours, (s) => s.rolledBack),
       shares(ours, (s) => s.retreated),
       shares(ours, (s) => s.asked),
       ours.map((s) => `${s.promotedSeconds.median}`).join(' / '),
       ...perColumn.slice(1).map((cells) => shares(cells, (s) => s.rolledBack)),
-    ])
-  }
+    ]
+    return { ours, row }
+  })
+  const done = await Promise.all(worlds)
+  const own = done.flatMap(({ ours }) => ours)
   const pooled = own.reduce((sum, cell) => sum + cell.rolledBack, 0) / Math.max(own.length, 1)
   const worst = own.reduce((most, cell) => Math.max(most, lowerBound(cell.rolledBack * cell.runs, cell.runs)), 0)
   return [
@@ -177,7 +178,7 @@ async function falseRollbacks(pool: Pool, { runs, seed }: TableOptions): Promise
         'ours: s to 100 %',
         ...columns.slice(1).map(({ name }) => name),
       ],
-      rows,
+      rows: done.map(({ row }) => row),
     },
   ]
 }
@@ -208,8 +209,7 @@ async function latency(pool: Pool, { runs, seed }: TableOptions): Promise<readon
       ['healthy, instances differ by 10 %', {}, tolerating(0.09), [{ type: 'instance-latency', sd: 0.1 }]],
       ['×1.5, instances differ by 10 %', { factor: 1.5 }, tolerating(0.09), [{ type: 'instance-latency', sd: 0.1 }]],
     ]
-  const rows: Row[] = []
-  for (const [name, change, policy, noise] of cases) {
+  const rows = cases.map(async ([name, change, policy, noise]): Promise<Row> => {
     const scenario = (rps: number): Scenario => ({
       id: `latency ${name} at ${rps}/s`,
       seconds: 900,
@@ -227,28 +227,27 @@ async function latency(pool: Pool, { runs, seed }: TableOptions): Promise<readon
       ...[10, 100, 1000].map((rps) => pool.run({ judge: 'sluice', scenario: scenario(rps), runs: few, seed })),
       pool.run({ judge: 'kayenta-p90', scenario: scenario(100), runs: few, seed }),
     ])
-    rows.push([
+    return [
       name,
       ...cells.map((cell) =>
         cell.rolledBack < 0.5
           ? cell.rolledBack.toFixed(2)
           : `${cell.rolledBack.toFixed(2)}, ${Math.round(cell.rollbackSeconds.median)} s, ${Math.round(cell.requests.median)}`,
       ),
-    ])
-  }
+    ]
+  })
   return [
     {
       title: `Slower releases at 5/25/50 %: share found, median seconds and requests of the new release (${Math.min(runs, 100)} runs a cell)`,
       columns: ['case', '10/s', '100/s', '1000/s', 'kayenta (p90), 100/s'],
-      rows,
+      rows: await Promise.all(rows),
     },
   ]
 }
 
 async function conversions(pool: Pool, { runs, seed }: TableOptions): Promise<readonly Table[]> {
-  const rows: Row[] = []
   const few = Math.min(runs, 200)
-  for (const drop of [1, 0.5, 0.3, 0.2, 0.1, 0]) {
+  const rows = [1, 0.5, 0.3, 0.2, 0.1, 0].map(async (drop): Promise<Row> => {
     const cells = await Promise.all(
       [1, 10, 100].map((rps) =>
         pool.run({
@@ -270,37 +269,34 @@ async function conversions(pool: Pool, { runs, seed }: TableOptions): Promise<re
         }),
       ),
     )
-    rows.push([
+    return [
       `${drop * 100} %`,
       ...cells.map((cell) => {
         const found = `${Math.round(cell.rolledBack * 1000) / 10} %`
         return cell.rolledBack < 0.5 ? found : `${Math.round(cell.rollbackSeconds.median)} s (${found})`
       }),
-    ])
-  }
+    ]
+  })
   return [
     {
       title: `Lost conversions (3 % of visits, half of the traffic, one hour): median seconds and share found (${few} runs a cell)`,
       columns: ['drop', '1 visit/s', '10/s', '100/s'],
-      rows,
+      rows: await Promise.all(rows),
     },
   ]
 }
 
 /** Fleets too small for any comparison between instances. */
 async function smallFleets(pool: Pool, { runs, seed }: TableOptions): Promise<readonly Table[]> {
-  const rows: Row[] = []
-  for (const instances of [1, 2, 3]) {
-    for (const rps of [10, 100, 1000]) {
+  const rows = [1, 2, 3].flatMap((instances) =>
+    [10, 100, 1000].map(async (rps): Promise<Row> => {
       const scenario = { ...broken(rps, 0.05, ramp), instances, id: `${instances} instances` }
-      const cell = await pool.run({ judge: 'sluice', scenario, runs, seed })
-      const well = await pool.run({
-        judge: 'sluice',
-        scenario: { ...scenario, new: {}, id: `${instances} instances, healthy` },
-        runs,
-        seed,
-      })
-      rows.push([
+      const sound = { ...scenario, new: {}, id: `${instances} instances, healthy` }
+      const [cell, well] = await Promise.all([
+        pool.run({ judge: 'sluice', scenario, runs, seed }),
+        pool.run({ judge: 'sluice', scenario: sound, runs, seed }),
+      ])
+      return [
         instances,
         rps,
         `${(cell.rolledBack * 100).toFixed(1)} %`,
@@ -308,9 +304,9 @@ async function smallFleets(pool: Pool, { runs, seed }: TableOptions): Promise<re
         cell.rollbackSeconds.median,
         `${(well.rolledBack * 100).toFixed(1)} %`,
         cell.broken + well.broken,
-      ])
-    }
-  }
+      ]
+    }),
+  )
   return [
     {
       title: 'Fleets of 1, 2 and 3 instances, 5 % failures, with the ramp',
@@ -323,15 +319,14 @@ async function smallFleets(pool: Pool, { runs, seed }: TableOptions): Promise<re
         'healthy rolled back',
         'not a number',
       ],
-      rows,
+      rows: await Promise.all(rows),
     },
   ]
 }
 
-/** Leaks and cron jobs: failures that begin ten minutes in. */
+/** Leaks and cron jobs: failures that begin four minutes in. */
 async function lateOnset(pool: Pool, { runs, seed }: TableOptions): Promise<readonly Table[]> {
-  const rows: Row[] = []
-  for (const q of [0.005, 0.01, 0.05, 0.5]) {
+  const rows = [0.005, 0.01, 0.05, 0.5].map(async (q): Promise<Row> => {
     const scenario: Scenario = {
       ...broken(100, q, ramp),
       id: `late ${q}`,
@@ -339,19 +334,19 @@ async function lateOnset(pool: Pool, { runs, seed }: TableOptions): Promise<read
       new: { errorRate: q, fromSecond: 240 },
     }
     const cell = await pool.run({ judge: 'sluice', scenario, runs, seed })
-    rows.push([
+    return [
       `${q * 100} %`,
       `${(cell.rolledBack * 100).toFixed(1)} %`,
       cell.failedRequests.mean,
       cell.protectedSecondsAfterOnset.median,
       cell.rollbackSecondsAfterOnset.median,
-    ])
-  }
+    ]
+  })
   return [
     {
       title: 'Failures that begin at second 240, 100 requests/s, with the ramp',
       columns: ['q', 'rolled back', 'failed requests', 'protected after s', 'rolled back after s'],
-      rows,
+      rows: await Promise.all(rows),
     },
   ]
 }
