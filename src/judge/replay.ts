@@ -66,7 +66,7 @@ export function replay(record: JudgementRecord, policy: JudgePolicy): Replay {
     if (decisions.at(-1)?.action !== action) {
       decisions.push({ second: second.second - startedAt, action, weight: answer.decision.weight })
     }
-    if (second.second - before > GAP_SECONDS) missingSeconds += second.second - before
+    if (second.second - before > GAP_SECONDS) missingSeconds += second.second - before - 1
     before = second.second
     // Live it ended here.
     if (action === 'roll-back') break
