@@ -158,7 +158,7 @@ class Judgement {
       await context.journal.set(this.#run.deployment, { verdict: JSON.stringify(verdict) })
       throw await takenBack(context, this.#run, verdict)
     }
-    await this.#follow(decision)
+    await this.#setAsked(decision)
     this.#row = { ...this.#row, kept: await question.heed(decision, this.#row.kept) }
     await this.#keep()
     if (this.#isOver(decision) || question.isPromoted(decision) || ended.aborted) return this.#end(verdict, 'promoted')
@@ -174,7 +174,7 @@ class Judgement {
   }
 
   /** Sets the weight that the judge asks for. */
-  async #follow(decision: Decision): Promise<void> {
+  async #setAsked(decision: Decision): Promise<void> {
     const { policy } = this.#options
     const wanted = decision.action === 'promote' && policy.mode === 'ramp' ? 1 : decision.weight
     if (!this.#isWorthSetting(wanted)) return
