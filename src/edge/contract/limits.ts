@@ -47,6 +47,41 @@ export const limitCases: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'a crowd of clients that stop in the middle of a head keeps nobody from being served, and is closed',
+    async run(world) {
+      const site = await world.serve([await world.app()], { limits: { headersMs: 1000 } })
+      const [seen, count] = [{ open: 0, closed: 0 }, 300]
+      for (let client = 0; client < count; client++) {
+        const socket = connect(site.port, '127.0.0.1', () => {
+          seen.open++
+          socket.write(`GET / HTTP/1.1\r\n${HEAD}X-`)
+        })
+        socket.on('close', () => seen.closed++).on('error', () => {})
+        socket.resume()
+      }
+      await until('all of them are there', () => seen.open === count)
+      expect((await site.ask('/status/200')).status).toBe(200)
+      await until('all of them are closed', () => seen.closed === count)
+    },
+  },
+  {
+    name: 'a client that stops reading keeps nobody from being served',
+    async run(world) {
+      const app = await world.app()
+      const site = await world.serve([app])
+      const greedy = connect(site.port, '127.0.0.1', () => {
+        greedy.write(`GET /large/${200 * 1024 * 1024} HTTP/1.1\r\n${HEAD}\r\n`)
+      })
+      greedy.pause()
+      greedy.on('error', () => {})
+      await until('it is being answered', async () => (await site.instance(app))?.inFlight === 1)
+      for (let visit = 0; visit < 20; visit++) expect((await site.ask('/status/200')).status).toBe(200)
+      expect((await site.instance(app))?.inFlight).toBe(1)
+      greedy.destroy()
+      await until('the application is told that it left', () => app.aborted === 1)
+    },
+  },
+  {
     name: 'a connection that sends nothing is closed',
     async run(world) {
       const site = await world.serve([await world.app()], { limits: { headersMs: 300 } })

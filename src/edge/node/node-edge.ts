@@ -1,3 +1,23 @@
+/*
+ * Towards clients this edge is node:http(s); towards applications it speaks HTTP/1 itself, on sockets
+ * (`upstream-connection.ts`, `response-parser.ts`), and not by undici. Not for speed: a bare undici proxy is a little
+ * faster (docs/benchmarks.md). Two promises of the contract need to know what a client library keeps to itself:
+ *
+ * 1. Retries that are safe. A request may be sent again when not a byte of it reached an application, whatever its
+ *    method; after that only a GET, HEAD or OPTIONS may, and not at all once its answer has begun. So each loss has to
+ *    be one of: refused, connected but lost before an answer, lost on a kept connection that the application had just
+ *    closed, lost in the middle of an answer. A pool that queues and reconnects reports an error of a request; which of
+ *    these it was, and on which instance, has to be guessed. The same facts mark an instance as down at the first
+ *    refusal, let a request wait for it to come back, and count what an application dropped.
+ * 2. Trailers, both ways (capability `trailers`). undici 8 takes none for a request.
+ *
+ * Further reasons: a request goes on a kept connection only if that is younger than any usual time-out of applications;
+ * an upload is passed on and held back chunk by chunk with its client's pace; an answer's head and small body leave in
+ * one write; the hop-by-hop headers of both sides are dropped while they are read, not afterwards.
+ * The price is a parser of our own: it is strict (what is not clearly HTTP/1 ends the connection), reads answers of
+ * applications only, never bytes of strangers, and has a suite of its own.
+ */
+
 import { SluiceError } from '../../model/error.ts'
 import { visitorIds } from '../assignment.ts'
 import type {
