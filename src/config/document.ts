@@ -50,7 +50,10 @@ interface RunningServiceConfig extends CommonServiceConfig {
   readonly instances?: number
   /** Longest wait for requests under way before an old instance is stopped. Default: 30s. */
   readonly drain?: Duration
-  /** Time between SIGTERM and SIGKILL. Default: 10s. */
+  /**
+   * Time between SIGTERM and SIGKILL, in which the application ends its WebSockets and event streams; what is open after
+   * it is cut. Default: 10s.
+   */
   readonly stopGrace?: Duration
   /** Limits of one instance, where systemd can enforce them. */
   readonly limits?: LimitsConfig

@@ -83,7 +83,11 @@ export const overridable = {
   instances: key(count.max(1000), 'Number of instances.', undefined, '2 for `web`, 1 for `worker`'),
   env: key(env, 'Environment variables. `PORT` and `SLUICE_*` are set by Sluice.'),
   drain: key(duration, 'Longest wait for requests under way before an old instance is stopped.', '30s'),
-  stopGrace: key(duration, 'Time between SIGTERM and SIGKILL.', '10s'),
+  stopGrace: key(
+    duration,
+    'Time between SIGTERM and SIGKILL, in which the application ends its WebSockets and event streams; what is open after it is cut.',
+    '10s',
+  ),
   assets: key(assets, 'Immutable files that the edge serves itself, also those of earlier releases.'),
   root: key(folder, '`static`: the folder that is served.', undefined, 'the one folder that `build.output` names'),
   fallback: key(
