@@ -126,6 +126,13 @@ describe('a canary', () => {
     expect(await engine.parts.dossier('d0')).toBeNull()
   })
 
+  test('that was promoted without enough evidence stays inconclusive, however quiet its bake was', async () => {
+    await engine.serve()
+    const { verdict } = await engine.serve({ name: 'canary', maxWaitSeconds: 10, bakeSeconds: 10 })
+    expect(verdict).toMatchObject({ action: 'promote', conclusive: false })
+    expect(verdict?.summary).toMatch(/^promoted after .*the evidence did not suffice; then watching for \d+ s at 100 %/)
+  })
+
   test('is probed twice before its first user', async () => {
     const probed = await answering(() => 200)
     await served()

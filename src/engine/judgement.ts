@@ -8,7 +8,7 @@ import { findKept, type JudgedPhase, type KeptRow, keep } from './judgement/kept
 import { Question } from './judgement/question.ts'
 import { Recorder } from './judgement/recorder.ts'
 import { replaceInstances } from './judgement/replace-instances.ts'
-import { isSuspicious, show, takenBack } from './judgement/telling.ts'
+import { afterRamp, isSuspicious, show, takenBack } from './judgement/telling.ts'
 import { type Tick, Ticks } from './judgement/ticks.ts'
 import { restoreBase } from './phases/base-fleet.ts'
 import { setWeight } from './phases/shift.ts'
@@ -206,7 +206,8 @@ class Judgement {
       this.#change({ weight: goal })
       await this.#keep()
     }
-    await this.#context.journal.set(this.#run.deployment, { verdict: JSON.stringify(verdict), question: null })
+    const whole = this.#options.phase === 'bake' ? await afterRamp(this.#context, this.#run, verdict) : verdict
+    await this.#context.journal.set(this.#run.deployment, { verdict: JSON.stringify(whole), question: null })
     return verdict
   }
 

@@ -3,7 +3,7 @@ import { SluiceError } from '../../model/error.ts'
 import type { EngineContext } from '../context.ts'
 import { hadTraffic } from '../phases/compensate.ts'
 import type { DeploymentRun } from '../run.ts'
-import type { Kept } from './kept.ts'
+import { findKept, type Kept } from './kept.ts'
 
 /** A doubt is followed until it is decided. */
 export function isSuspicious({ action, ask }: Decision): boolean {
@@ -44,4 +44,15 @@ export async function takenBack(context: EngineContext, run: DeploymentRun, verd
     hint: 'the release is on hold; mend it and deploy again. `sluice judge replay` judges the same samples by another policy',
     details,
   })
+}
+
+/**
+ * The verdict of a deployment that baked well: what the ramp found, which compared both releases, and then the bake. A
+ * promotion without enough evidence stays inconclusive, however quiet the bake was.
+ */
+export async function afterRamp(context: EngineContext, run: DeploymentRun, bake: Verdict): Promise<Verdict> {
+  const shift = await findKept(context, run, 'shift')
+  if (shift === undefined || shift.kept.judge.policy.mode !== 'ramp') return bake
+  const ramp = context.judge.explain(shift.kept.judge)
+  return { ...ramp, summary: `${ramp.summary}; then ${bake.summary}` }
 }

@@ -16,7 +16,7 @@ export function scriptedJudge(): ScriptedJudge {
     say: (next) => {
       decision = { action: 'ramp', weight: 0.1, replace: [], reasons: [], ...next }
     },
-    start: () => ({ scripted: true }) as unknown as JudgeState,
+    start: (policy) => ({ scripted: true, policy }) as unknown as JudgeState,
     heard: () => heard,
     step: (state, input) => {
       steps++
