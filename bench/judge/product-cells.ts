@@ -41,7 +41,6 @@ export const lanes: readonly Lane[] = [
     cells: [
       failing(5),
       { name: 'one route fails 30 %', faultRate: 0.3, faultPath: '/checkout', expected: 'rolled-back' },
-      { name: 'healthy', faultRate: 0, expected: 'succeeded' },
     ],
   },
   {
@@ -52,6 +51,7 @@ export const lanes: readonly Lane[] = [
       { name: 'one instance of four fails 30 %', faultRate: 0.3, oneInstance: true, expected: 'succeeded' },
     ],
   },
+  { requestsPerSecond: 50, instances: 4, cells: [{ name: 'healthy', faultRate: 0, expected: 'succeeded' }] },
   {
     requestsPerSecond: 50,
     instances: 1,

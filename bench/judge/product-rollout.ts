@@ -71,8 +71,8 @@ export async function startPlace(lane: Lane, signal: AbortSignal): Promise<Place
       })),
     })
     traffic = own
-    await sleep(WARM_UP_SECONDS * 1000, undefined, { signal })
     let servesSince = Date.now()
+    await sleep(WARM_UP_SECONDS * 1000, undefined, { signal })
     let count = 0
     return {
       rollout: async (cell) => {
