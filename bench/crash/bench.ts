@@ -1,96 +1,79 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Installation, installation, must, numberOption } from '../support/installation.ts'
+import { installation, must, numberOption } from '../support/installation.ts'
 import { median } from '../support/stats.ts'
 import { plainTable } from '../support/table.ts'
-import { startTraffic } from '../support/traffic/start.ts'
-
-const strategies = [
-  'rolling',
-  { name: 'blue-green', bake: '1s', latency: false },
-  { name: 'canary', steps: [50], stepTime: '1s', bake: '1s', maxWait: '3s', latency: false },
-] as const
+import type { Traffic, TrafficStats } from '../support/traffic/traffic.ts'
+import { type BoundaryReport, killAtBoundaries } from './boundary-kills.ts'
+import { killAtRandom, type RandomReport } from './random-kills.ts'
+import { environment, scenarios } from './scenarios.ts'
+import { type Resumption, startVisitors } from './watch.ts'
 
 export const bench = {
   name: 'crash',
   description:
-    '--kills 200: kill -9 of the control plane at random moments of deployments, all strategies, under traffic',
+    '--kills 200 --boundaries 1 [--only NAME]: kill -9 of the control plane under traffic, at every step boundary and at random moments',
   async run(args: string[]): Promise<void> {
     const kills = numberOption(args, 'kills', 200)
-    const place = await installation({ environments: { e: 'rolling' } })
-    const outcomes: Record<string, number> = {}
-    const resumed: number[] = []
-    let done = 0
-    let deployments = 0
+    const isExact = numberOption(args, 'boundaries', 1) > 0
+    const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined
+    const say = (line: string) => console.log(line)
+    const place = await installation({ environments: { [environment]: 'rolling' } })
+    let visitors: Traffic | null = null
     try {
-      must(await place.sluice('deploy', 'e'), 'succeeded')
-      const traffic = await startTraffic({
-        target: `http://127.0.0.1:${place.ports.e}`,
-        requestsPerSecond: 60,
-        isolate: true,
-        clients: [
-          { kind: 'keep-alive', path: '/' },
-          { kind: 'fresh', path: '/' },
-          { kind: 'post', path: '/echo' },
-        ],
-      })
-      while (done < kills) {
-        await place.setStrategy('e', strategies[deployments % strategies.length])
-        await place.commit()
-        const before = await servingRelease(place)
-        let isOver = false
-        // The command line itself brings the control plane back when it dies.
-        const deploying = place.sluice('deploy', 'e').finally(() => (isOver = true))
-        while (!isOver && done < kills) {
-          await sleep(Math.random() * 1800)
-          const pid = await place.controlPid()
-          if (isOver || pid === null || !kill(pid)) continue
-          done++
-          const killedAt = performance.now()
-          while (!isOver && (await place.controlPid()) === pid) await sleep(10)
-          resumed.push(performance.now() - killedAt)
-        }
-        const answer = await deploying
-        deployments++
-        const status = String(answer.document.status)
-        const serves = await servingRelease(place)
-        const isRight = status === 'succeeded' ? serves === answer.document.release : serves === before
-        const key = isRight ? status : `WRONG: ${status}, but ${serves} serves`
-        outcomes[key] = (outcomes[key] ?? 0) + 1
-        if (status !== 'succeeded') console.log(JSON.stringify(answer.document).slice(0, 600))
+      must(await place.sluice('deploy', environment), 'succeeded')
+      visitors = await startVisitors(place)
+      const reports: BoundaryReport[] = []
+      for (const scenario of isExact ? scenarios : []) {
+        if (only === undefined || scenario.name === only) reports.push(await killAtBoundaries(place, scenario, say))
       }
-      const stats = await traffic.stop()
-      for (const failure of stats.failures.slice(0, 10)) console.log(JSON.stringify(failure))
-      console.log(
-        plainTable({
-          columns: ['figure', 'value'],
-          rows: [
-            ['kills', done],
-            ['deployments', deployments],
-            ...Object.entries(outcomes).map(([outcome, count]) => [`outcome ${outcome}`, count]),
-            ['requests', stats.requests],
-            ['failed', stats.failed],
-            ['dead to next control plane ready, median ms', median(resumed)],
-            ['the same, longest ms', Math.max(...resumed)],
-          ],
-        }),
-      )
+      const random = kills > 0 ? await killAtRandom(place, kills, say) : null
+      const stats = await visitors.stop()
+      visitors = null
+      for (const failure of stats.failures.slice(0, 10)) say(JSON.stringify(failure))
+      if (reports.length > 0) say(boundaryTable(reports))
+      if (random !== null) say(randomTable(random))
+      say(trafficTable(stats))
     } finally {
+      // A failed run must not live on through the process that makes the traffic.
+      await visitors?.stop()
       await place.remove()
     }
   },
 }
 
-async function servingRelease(place: Installation): Promise<string | null> {
-  await place.sluice('up')
-  const { document } = await place.sluice('status', 'e')
-  return (document.environments as { release: string }[])[0]?.release ?? null
+function boundaryTable(reports: readonly BoundaryReport[]): string {
+  const rows = reports.map(({ scenario, boundaries, killed, wrong, resumptions }) => [
+    scenario,
+    boundaries,
+    killed,
+    killed + 1 - wrong.length,
+    ...times(resumptions),
+  ])
+  return plainTable({
+    columns: ['scenario', 'boundaries', 'kills', 'right outcomes (and one without a kill)', ...timeColumns],
+    rows,
+  })
 }
 
-function kill(pid: number): boolean {
-  try {
-    process.kill(pid, 'SIGKILL')
-    return true
-  } catch {
-    return false
-  }
+function randomTable({ kills, deployments, outcomes, resumptions }: RandomReport): string {
+  const told = Object.entries(outcomes)
+    .map(([outcome, count]) => `${count} ${outcome}`)
+    .join(', ')
+  return plainTable({
+    columns: ['random kills', 'deployments', 'outcomes', ...timeColumns],
+    rows: [[kills, deployments, told, ...times(resumptions)]],
+  })
+}
+
+const timeColumns = ['kill to resumed, median ms', 'longest', 'start to resumed, median ms', 'longest']
+
+function times(resumptions: readonly Resumption[]): readonly number[] {
+  const [kill, start] = [resumptions.map((one) => one.fromKillMs), resumptions.map((one) => one.fromStartMs)]
+  return [median(kill), Math.max(...kill), median(start), Math.max(...start)].map(Math.round)
+}
+
+function trafficTable({ requests, failed, latencyMs, longestGap }: TrafficStats): string {
+  return plainTable({
+    columns: ['requests', 'failed', 'p99.9 ms', 'longest gap ms'],
+    rows: [[requests, failed, latencyMs.p999, longestGap.ms]],
+  })
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createApi, serveApi } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
-import { type Clock, createEngine, type EngineContext } from '../engine/index.ts'
+import { type Clock, createEngine, type EngineContext, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import { resolveDatabaseUrl } from '../postgres/database-url.ts'
@@ -35,6 +35,7 @@ export interface ControlPlaneOptions {
   readonly log: Log
   /** Asked for by the API: `all` also stops fleets, edge and databases. */
   readonly onShutdown: (options: { readonly all: boolean }) => void
+  readonly decorateWorkflows?: WorkflowsDecorator
 }
 
 export interface ControlPlane {
@@ -86,6 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     userEnvironment: userEnvironment(environment, options.execPath),
     clock: systemClock,
     log,
+    ...(options.decorateWorkflows === undefined ? {} : { decorateWorkflows: options.decorateWorkflows }),
   })
   keepEdge({
     edge,

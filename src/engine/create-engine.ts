@@ -20,16 +20,21 @@ import { rollbackWorkflow } from './rollback-workflow.ts'
 import { secretValues } from './secret-values.ts'
 import { secretsOf } from './secrets.ts'
 import { dbosWorkflows } from './workflows/dbos-workflows.ts'
+import type { Workflows } from './workflows/workflows.ts'
 
 export interface CreateEngineOptions
   extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target'> {
   readonly databaseUrl: string
+  readonly decorateWorkflows?: WorkflowsDecorator
   /** Made here, because instances get secrets and database addresses that the engine resolves at their start. */
   readonly target: (
     environmentOf: (release: ReleaseRecord) => Promise<Record<string, string>>,
     onChange: (instance: Instance) => void,
   ) => Target
 }
+
+/** Stands between the engine and its workflows: how crashes at exact places are made. */
+export type WorkflowsDecorator = (workflows: Workflows) => Workflows
 
 export interface EngineParts {
   readonly engine: Engine
@@ -47,7 +52,7 @@ export interface EngineParts {
 const START_DATABASE_MS = 60_000
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
-  const { databaseUrl, target: makeTarget, ...given } = options
+  const { databaseUrl, target: makeTarget, decorateWorkflows: decorate = (workflows) => workflows, ...given } = options
   const { database, log } = given
   const events = new EventLog(database)
   const environmentOf = async (release: ReleaseRecord) => {
@@ -69,7 +74,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       })
       .catch(() => {}) // the state itself is found again by inspect()
   }
-  const workflows = dbosWorkflows({ databaseUrl, log })
+  const workflows = decorate(dbosWorkflows({ databaseUrl, log }))
   const context: EngineContext = {
     ...given,
     events,
