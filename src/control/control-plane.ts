@@ -15,7 +15,7 @@ import { type Home, homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
 import { userEnvironment } from '../support/user-environment.ts'
-import { localTarget } from '../targets/local/local-target.ts'
+import { type LocalTarget, localTarget } from '../targets/local/local-target.ts'
 import { clusterEvents } from './cluster-events.ts'
 import { type EdgeChoice, startEdge } from './edge-choice.ts'
 import { keepEdge } from './edge-keeper.ts'
@@ -64,11 +64,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
   const builder = localBuilder({ artifacts, home, log, environment, execPath: options.execPath })
 
+  let target: LocalTarget | null = null
   const parts = createEngine({
     database,
     databaseUrl: url,
-    target: (resolveEnvironmentOf, onChange) =>
-      localTarget({
+    target: (resolveEnvironmentOf, onChange) => {
+      target = localTarget({
         edge,
         home,
         files: (release: ReleaseRecord) => artifacts.tree(release.artifact),
@@ -76,7 +77,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         previewKeyOf: async (key) => (await getEnvironment(database, key)).preview_key,
         onChange,
         log,
-      }),
+      })
+      return target
+    },
     hold: (order) => edge.hold(order),
     builder,
     artifacts,
@@ -121,6 +124,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         await databases.stopAll((await listEnvironments(database)).map((row) => row.key))
       }
       await Promise.race([parts.shutdown(), sleep(3000)])
+      await Promise.race([target?.close(), sleep(3000)])
       await Promise.race([store.close(), sleep(2000)])
       await store.stop(all)
       await lock.release()
