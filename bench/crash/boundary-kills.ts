@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Installation, must } from '../support/installation.ts'
+import type { Installation } from '../support/installation.ts'
 import { environment, type Scenario } from './scenarios.ts'
 import { nextControlPlane, type Resumption, servingRelease } from './watch.ts'
 
@@ -53,7 +53,7 @@ interface Played {
 async function playOnce(place: Installation, scenario: Scenario, at: string | null): Promise<Played> {
   await scenario.prepare(place)
   const before = await servingRelease(place)
-  must(await place.sluice('down'), 'stopped')
+  await stopControlPlane(place)
   const trace = join(place.home, 'trace')
   await rm(trace, { force: true })
   const control = await startMortal(place, trace, at)
@@ -108,4 +108,9 @@ async function watchResumption(
   }
   if (control.signalCode !== 'SIGKILL' || control.pid === undefined) return null
   return nextControlPlane(place, control.pid, Date.now(), isOver)
+}
+
+async function stopControlPlane(place: Installation): Promise<void> {
+  const { code, document } = await place.sluice('down')
+  if (code !== 0) throw new Error(`sluice down failed: ${JSON.stringify(document)}`)
 }
