@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { machineFacts } from './support/machine-facts.ts'
 
 /** One benchmark: `bench/<name>/bench.ts` exports it as `bench`. */
 interface Bench {
@@ -13,6 +14,7 @@ async function main([name, ...args]: string[]): Promise<number> {
   const chosen = benches.find((bench) => bench.name === name)
   if (chosen !== undefined) {
     try {
+      if (!args.includes('--json')) process.stdout.write(`${await machineFacts()}\n`)
       await chosen.run(args)
       return 0
     } catch (error) {

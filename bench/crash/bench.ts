@@ -23,7 +23,7 @@ export const bench = {
       visitors = await startVisitors(place)
       const reports: BoundaryReport[] = []
       for (const scenario of isExact ? scenarios : []) {
-        if (only === undefined || scenario.name === only) reports.push(await killAtBoundaries(place, scenario, say))
+        if (only === undefined || scenario.name === only) reports.push(await killAtBoundaries(place, scenario, { say }))
       }
       const random = kills > 0 ? await killAtRandom(place, kills, say) : null
       const stats = await visitors.stop()

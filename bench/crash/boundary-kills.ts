@@ -18,16 +18,21 @@ export interface BoundaryReport {
   readonly wrong: readonly string[]
 }
 
+export interface BoundaryOptions {
+  readonly say?: (line: string) => void
+  readonly only?: (boundary: string) => boolean
+}
+
 /** Goes through a scenario once to learn its boundaries, then once for each, with a kill -9 exactly there. */
 export async function killAtBoundaries(
   place: Installation,
   scenario: Scenario,
-  say: (line: string) => void,
+  { say = () => {}, only = () => true }: BoundaryOptions = {},
 ): Promise<BoundaryReport> {
   await place.setStrategy(environment, scenario.strategy)
   const rehearsal = await playOnce(place, scenario, null)
   const wrong = [...rehearsal.wrong]
-  const boundaries = [...new Set(rehearsal.reached)]
+  const boundaries = [...new Set(rehearsal.reached)].filter(only)
   const resumptions: Resumption[] = []
   let killed = 0
   for (const boundary of boundaries) {

@@ -1,5 +1,5 @@
 // `npm run demo`: the whole way of an application through Sluice, in front of real traffic, by the real command line.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../support/free-port.ts'
@@ -23,6 +23,8 @@ const say = (line: string) => {
 
 // Short on purpose: unix sockets below it have a limit of about 100 characters.
 const root = await mkdtemp(join(tmpdir(), 'sluice-demo-'))
+// PostgreSQL does not run as root: where its user may enter, its files stay here and go with the rest.
+await chmod(root, 0o711)
 const home = join(root, 'home')
 const project = join(root, 'plaza')
 const port = await freePort()

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { appendFile, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import { freePort } from './free-port.ts'
 const bin = resolve(import.meta.dirname, '../../bin/sluice')
 const app = resolve(import.meta.dirname, '../../e2e/apps/app.mjs')
 const call = promisify(execFile)
+const signals = ['SIGINT', 'SIGTERM'] as const
 
 export interface Answer {
   readonly code: number
@@ -42,6 +43,8 @@ export async function installation(options: InstallationOptions): Promise<Instal
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
   const root = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
+  // PostgreSQL does not run as root: where its user may enter, its files stay here and go with the rest.
+  await chmod(root, 0o711)
   const [home, project] = [join(root, 'home'), join(root, 'project')]
   await mkdir(project)
   await copyFile(app, join(project, 'app.mjs'))
@@ -92,6 +95,15 @@ export async function installation(options: InstallationOptions): Promise<Instal
       return finish(code, stdout)
     }
   }
+  const remove = async () => {
+    for (const signal of signals) process.off(signal, onSignal)
+    const stopped = await sluice('down', '--all')
+    if (stopped.code !== 0) process.stderr.write(`sluice down --all: ${JSON.stringify(stopped.document)}\n`)
+    await rm(root, { recursive: true, force: true })
+  }
+  // What runs here outlives this process on purpose: an interrupted benchmark has to take it along.
+  const onSignal = (signal: NodeJS.Signals) => void remove().finally(() => process.kill(process.pid, signal))
+  for (const signal of signals) process.once(signal, onSignal)
   await git('init', '-q')
   await commit()
   const started = await sluice('up', '--edge', edge)
@@ -113,11 +125,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
         return null
       }
     },
-    remove: async () => {
-      const stopped = await sluice('down', '--all')
-      if (stopped.code !== 0) process.stderr.write(`sluice down --all: ${JSON.stringify(stopped.document)}\n`)
-      await rm(root, { recursive: true, force: true })
-    },
+    remove,
   }
 }
 

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { killAtBoundaries } from '../bench/crash/boundary-kills.ts'
+import { environment, scenarios } from '../bench/crash/scenarios.ts'
+import { startVisitors } from '../bench/crash/watch.ts'
+import { type Installation, installation, must } from '../bench/support/installation.ts'
+import type { Traffic } from '../bench/support/traffic/traffic.ts'
+
+let place: Installation
+let visitors: Traffic
+
+beforeAll(async () => {
+  place = await installation({ environments: { [environment]: 'rolling' } })
+  must(await place.sluice('deploy', environment), 'succeeded')
+  visitors = await startVisitors(place)
+}, 60_000)
+afterAll(async () => {
+  await visitors?.stop()
+  await place?.remove()
+}, 60_000)
+
+// All boundaries of all strategies: `npm run bench -- crash`.
+test('a control plane that is killed between the work of a step and its record loses nothing and disturbs nobody', async () => {
+  const scenario = scenarios.find(({ name }) => name === 'blue-green')
+  if (scenario === undefined) throw new Error('there is no such scenario')
+  const work = ['launch', 'shift to 100 %', 'serving', 'settle']
+  const { killed, wrong } = await killAtBoundaries(place, scenario, {
+    only: (boundary) => work.some((step) => boundary === `deploy: after ${step}`),
+  })
+  expect(wrong).toEqual([])
+  expect(killed).toBe(work.length)
+  expect((await visitors.stats()).failures).toEqual([])
+}, 180_000)
