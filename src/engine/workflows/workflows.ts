@@ -20,6 +20,9 @@ export interface Flow {
    * of the database; an outage is waited for and the body run again.
    */
   step<Value>(name: string, body: () => Promise<Value>): Promise<Value>
-  /** True in runs that began after this change of the step sequence; old runs keep the old sequence. */
+  /**
+   * Guards a change of the step sequence: false in runs of an earlier version that have passed this place already (they keep
+   * their sequence), true in all others.
+   */
   isPatched(name: string): Promise<boolean>
 }
