@@ -8,9 +8,11 @@ import type { ControlAddress } from '../api/client/transport.ts'
 import { SluiceError } from '../model/error.ts'
 import { type Home, homeAt } from '../support/home.ts'
 import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
+import { version } from '../support/version.ts'
 
 const START_MS = 90_000
 const RESTARTS = 5
+const END_MS = 15_000
 
 /** What a running control plane says of itself in `control/control.json`. */
 export interface ControlRecord extends ProcessIdentity {
@@ -63,13 +65,16 @@ export interface EnsureOptions {
   readonly execPath: string
   readonly environment: NodeJS.ProcessEnv
   readonly onStart?: () => void
+  /** A control plane of another version makes room for this one; users are served on, and deployments go on after it. */
+  readonly replaceOtherVersion?: boolean
 }
 
 /** Answers the control plane of this home, starting it when it is absent. Throws `CONTROL_PLANE_START_FAILED` with its last words. */
 export async function ensureControlPlane(options: EnsureOptions): Promise<ControlRecord> {
   const home = homeAt(options.homeRoot)
   const living = await livingControlPlane(home)
-  if (living !== null) return living
+  if (living !== null && (living.version === version || options.replaceOtherVersion !== true)) return living
+  if (living !== null) await endControlPlane(living)
   await prepareHome(home)
   options.onStart?.()
   const logFile = join(home.control, 'control.log')
@@ -105,6 +110,16 @@ export async function ensureControlPlane(options: EnsureOptions): Promise<Contro
     await sleep(15)
   }
   throw await startFailed(logFile, logStart, null)
+}
+
+/** It may be killed at any instant: one that does not end in time is. */
+async function endControlPlane(living: ControlRecord): Promise<void> {
+  const deadline = performance.now() + END_MS
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!isAlive(living)) return
+    process.kill(living.pid, signal)
+    while (isAlive(living) && (signal === 'SIGKILL' || performance.now() < deadline)) await sleep(20)
+  }
 }
 
 async function prepareHome(home: Home): Promise<void> {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { ensureControlPlane } from '../../control/start.ts'
+import { ensureControlPlane, livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
 import { systemdUnit } from '../systemd-unit.ts'
@@ -18,7 +18,9 @@ export const up: Handler = async ({ options }, context) => {
     })
     return { json: { status: 'ok', unit }, text: unit.trimEnd() }
   }
+  const before = await livingControlPlane(context.home)
   const { pid, port, version } = await ensureControlPlane({
+    replaceOtherVersion: true,
     homeRoot: context.home.root,
     execPath: context.execPath,
     environment: context.environment,
@@ -26,6 +28,6 @@ export const up: Handler = async ({ options }, context) => {
   })
   return {
     json: { status: 'running', controlPlane: { pid, running: true, version }, home: context.home.root },
-    text: `control plane ${version} runs on ${context.home.root} (process ${pid}, 127.0.0.1:${port})`,
+    text: `${before === null || before.version === version ? '' : `upgraded from ${before.version}: `}control plane ${version} runs on ${context.home.root} (process ${pid}, 127.0.0.1:${port})`,
   }
 }

@@ -1,0 +1,55 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Installation, installation, must } from '../bench/support/installation.ts'
+import { startTraffic } from '../bench/support/traffic/start.ts'
+
+let place: Installation
+beforeAll(async () => {
+  place = await installation({ environments: { e: 'rolling' } })
+  must(await place.sluice('deploy', 'e'), 'succeeded')
+}, 60_000)
+afterAll(() => place?.remove(), 60_000)
+
+const latest = async () => {
+  const { document } = await place.sluice('status', 'e')
+  const { deployment, release } = (document.environments as Record<string, never>[])[0] as unknown as {
+    deployment: { id: string; state: string; running: boolean }
+    release: string
+  }
+  return { ...deployment, serves: release }
+}
+
+test('up replaces a control plane of another version while a release bakes, and the deployment ends as it should', async () => {
+  const traffic = await startTraffic({
+    target: `http://127.0.0.1:${place.ports.e}`,
+    requestsPerSecond: 60,
+    clients: [
+      { kind: 'keep-alive', path: '/' },
+      { kind: 'post', path: '/echo' },
+    ],
+  })
+  await place.setStrategy('e', { name: 'blue-green', bake: '8s' })
+  await place.commit()
+  const { document } = must(await place.sluice('deploy', 'e', '--until', 'serving'), 'serving')
+
+  // What an older version would have written of itself.
+  const file = join(place.home, 'control', 'control.json')
+  const record = JSON.parse(await readFile(file, 'utf8')) as { pid: number; version: string }
+  await writeFile(file, JSON.stringify({ ...record, version: '0.0.1' }))
+  must(await place.sluice('up'), 'running')
+  expect(await place.controlPid()).not.toBe(record.pid)
+
+  expect(await latest()).toMatchObject({ id: document.deployment, state: 'baking', running: true })
+  while ((await latest()).running) await sleep(200)
+  expect(await latest()).toMatchObject({ id: document.deployment, state: 'succeeded', serves: document.release })
+  // The same version is left alone.
+  const pid = await place.controlPid()
+  must(await place.sluice('up'), 'running')
+  expect(await place.controlPid()).toBe(pid)
+
+  const { requests, failures } = await traffic.stop()
+  expect(requests).toBeGreaterThan(100)
+  expect(failures).toEqual([])
+}, 120_000)
