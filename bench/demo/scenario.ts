@@ -1,10 +1,12 @@
+import { lineTeller } from '../../src/cli/progress/line-view.ts'
+import type { Event } from '../../src/engine/engine.ts'
 import { run } from '../../src/support/run.ts'
 import { startTraffic } from '../support/traffic/start.ts'
 import { NO_RELEASE, type Traffic } from '../support/traffic/traffic.ts'
 import type { Facts } from './facts.ts'
 import { reportDeployments, reportTraffic, type Told } from './report.ts'
 import type { Document, Sluice } from './sluice.ts'
-import { type Outcome, outcomeOf, storyteller } from './story.ts'
+import { type Outcome, outcomeOf } from './story.ts'
 
 export interface ScenarioOptions {
   readonly sluice: Sluice
@@ -117,10 +119,9 @@ async function follow(
   args: readonly string[],
   onEvent: (event: Document) => void = () => {},
 ): Promise<Outcome> {
-  const tell = storyteller()
+  const tell = lineTeller(false)
   const ran = await sluice.stream(args, (event) => {
-    const line = tell(event)
-    if (line !== null) say(`  ${line}`)
+    for (const line of tell(event as unknown as Event)) say(`  ${line}`)
     onEvent(event)
   })
   return outcomeOf(ran)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Facts } from './facts.ts'
 import { reportDeployments, reportTraffic, type Told } from './report.ts'
-import { outcomeOf, storyteller } from './story.ts'
+import { outcomeOf } from './story.ts'
 
 const document = {
   v: 1,
@@ -29,29 +29,6 @@ test('reads an outcome from what the command line printed', () => {
 test('says what was printed when there is no outcome in it', () => {
   const broken = { code: 2, document: { status: 'error', message: 'no config' }, stderr: 'hint', seconds: 1 }
   expect(() => outcomeOf(broken)).toThrow(/exit code 2.*no config/s)
-})
-
-test('tells changes of state, weight and judgement, and keeps quiet about the rest', () => {
-  const tell = storyteller()
-  const weight = (value: number, why: string | null = null) =>
-    tell({ v: 1, type: 'deployment.weight', data: { weight: value, why } })
-  const judge = (action: string, elapsedSeconds: number) =>
-    tell({ v: 1, type: 'deployment.judge', data: { action, elapsedSeconds, reason: 'why' } })
-  expect(tell({ v: 1, type: 'deployment.state', data: { state: 'shifting' } })).toBe('→ shifting')
-  expect(tell({ v: 1, type: 'deployment.log', data: { line: 'x' } })).toBeNull()
-  expect([weight(0), weight(0.1234), weight(0.15), weight(0.24)]).toEqual([
-    'traffic on it: 0.0 %',
-    'traffic on it: 12.3 %',
-    null,
-    'traffic on it: 24.0 %',
-  ])
-  expect(weight(0, 'too many failures')).toBe('traffic on it: 0.0 %, too many failures')
-  expect([judge('ramp', 1), judge('ramp', 5), judge('ramp', 11), judge('retreat', 12)]).toEqual([
-    'judge: ramp, why',
-    null,
-    'judge: ramp, why',
-    'judge: retreat, why',
-  ])
 })
 
 test('a demonstration without facts, or with one not seen, did not succeed', () => {

@@ -1,4 +1,4 @@
-import type { Document, Ran } from './sluice.ts'
+import type { Ran } from './sluice.ts'
 
 /** What a command that moves an environment answered, as far as the demonstration reads it. */
 export interface Outcome {
@@ -41,53 +41,6 @@ function reasonOf(reason: unknown): string | null {
   return `${String(code)}: ${String(message)}`
 }
 
-/** The weight moves many times a second while it rises; a reader wants the tens. */
-const WORTH_TELLING = 0.1
-const JUDGE_SILENT_SECONDS = 10
-
-/** Tells the events of one deployment: one line per change worth telling, null for the rest. */
-export function storyteller(): (event: Document) => string | null {
-  let weight = Number.NaN
-  let judged = { action: '', elapsedSeconds: Number.NEGATIVE_INFINITY }
-
-  const toldWeight = (data: Document): string | null => {
-    const now = Number(data['weight'])
-    const isNews = Number.isNaN(weight) || now === 0 || now === 1 || now < weight || now - weight >= WORTH_TELLING
-    if (!isNews || now === weight) return null
-    const fell = now < weight ? textOf(data['why']) : ''
-    weight = now
-    return `traffic on it: ${percent(now)}${fell}`
-  }
-  const toldJudge = (data: Document): string | null => {
-    const action = String(data['action'])
-    const elapsedSeconds = Number(data['elapsedSeconds'])
-    if (action === judged.action && elapsedSeconds - judged.elapsedSeconds < JUDGE_SILENT_SECONDS) return null
-    judged = { action, elapsedSeconds }
-    return `judge: ${action}${textOf(data['reason'])}`
-  }
-
-  return (event) => {
-    const data = (typeof event['data'] === 'object' && event['data'] !== null ? event['data'] : event) as Document
-    switch (event['type']) {
-      case 'deployment.state':
-      case 'deployment.finished':
-        return data['serving'] === true ? 'all traffic is on it' : `→ ${String(data['state'])}`
-      case 'deployment.step':
-        return data['state'] === 'done' ? `${String(data['name'])}${textOf(data['detail'])}` : null
-      case 'deployment.weight':
-        return toldWeight(data)
-      case 'deployment.judge':
-        return toldJudge(data)
-      default:
-        return null
-    }
-  }
-}
-
 export function percent(share: unknown): string {
   return `${(Number(share) * 100).toFixed(1)} %`
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' && value !== '' ? `, ${value}` : ''
 }

@@ -1,5 +1,6 @@
 import type { ApiClient } from '../api/client/client.ts'
 import type { Home } from '../support/home.ts'
+import type { Terminal } from './progress/view.ts'
 
 /** Commands are data: help, the manual page, completion and the parser are derived from them. */
 export interface Command {
@@ -46,6 +47,8 @@ export interface Context {
   readonly configFile: string | undefined
   readonly output: 'text' | 'json' | 'ndjson'
   readonly isInteractive: boolean
+  /** Standard error, where it can be drawn on and a person looks at it; else one line per change. */
+  readonly terminal: Terminal | null
   readonly isVerbose: boolean
   readonly environment: NodeJS.ProcessEnv
   readonly execPath: string

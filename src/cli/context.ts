@@ -5,6 +5,7 @@ import { clientFor, ensureControlPlane, livingControlPlane } from '../control/st
 import { SluiceError } from '../model/error.ts'
 import { homeAt } from '../support/home.ts'
 import type { Context } from './command.ts'
+import type { Terminal } from './progress/view.ts'
 import type { CliOptions } from './run-cli.ts'
 
 export interface Globals {
@@ -38,6 +39,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     output,
     isInteractive:
       globals.input !== false && output === 'text' && stdin.isTTY && stderr.isTTY && environment.CI === undefined,
+    terminal: globals.input !== false && output === 'text' ? terminalOf(options) : null,
     isVerbose: globals.verbose === true,
     environment,
     execPath,
@@ -58,6 +60,16 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
       return clientFor(home, living, start ? () => ensure(edge) : null)
     },
     readInput: async () => (stdin.isTTY ? null : text(stdin)),
+  }
+}
+
+function terminalOf({ stderr, environment }: CliOptions): Terminal | null {
+  if (!stderr.isTTY || environment.CI !== undefined || environment.TERM === 'dumb') return null
+  return {
+    write: (text) => stderr.write(text),
+    // A terminal that was never told its size says 0.
+    columns: () => (stderr.columns > 0 ? stderr.columns : 80),
+    hasColor: environment.NO_COLOR === undefined || environment.NO_COLOR === '',
   }
 }
 

@@ -1,10 +1,12 @@
 import type { ApiClient } from '../api/client/client.ts'
-import type { Deployment, Event } from '../engine/engine.ts'
+import type { Deployment } from '../engine/engine.ts'
 import type { Outcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Answer, Context } from './command.ts'
+import { lineView } from './progress/line-view.ts'
+import { liveView } from './progress/live-view.ts'
 import { logTail } from './run-cli.ts'
-import { duration, percent } from './words.ts'
+import { duration } from './words.ts'
 
 export interface FollowOptions {
   readonly until: 'outcome' | 'serving'
@@ -27,7 +29,12 @@ export async function followDeployment(
   context: Context,
   options: FollowOptions,
 ): Promise<Answer> {
-  const startedAt = performance.now()
+  const title = `${deployment.id} ${deployment.environment}`
+  const { terminal, isVerbose } = context
+  const view =
+    terminal === null
+      ? lineView((line) => context.output === 'text' && context.say(line), isVerbose)
+      : liveView(title, terminal)
   const timeout = new AbortController()
   const timer = options.timeoutMs === null ? null : setTimeout(() => timeout.abort(), options.timeoutMs)
   const signal = AbortSignal.any([context.interrupted, timeout.signal])
@@ -41,11 +48,7 @@ export async function followDeployment(
         deployment: event.deployment,
         data: event.data,
       })
-      if (context.output === 'text') {
-        for (const line of linesOf(event, context.isVerbose)) {
-          context.say(`${duration((performance.now() - startedAt) / 1000).padStart(7)}  ${line}`)
-        }
-      }
+      view.show(event)
       if (options.until === 'serving' && event.data.serving === true) {
         return answerOf(await client.deployment(deployment.id), 'serving')
       }
@@ -53,10 +56,11 @@ export async function followDeployment(
         const asked = await client.deployment(deployment.id)
         // A person at a terminal reads the question and goes on watching; a script has nobody to answer it.
         if (asked.question !== null && !context.isInteractive) return waitingAnswer(asked)
-        if (asked.question !== null) context.say(questionText(asked))
+        if (asked.question !== null) view.note(questionText(asked))
       }
     }
   } finally {
+    view.close()
     if (timer !== null) clearTimeout(timer)
   }
   if (timeout.signal.aborted) {
@@ -126,31 +130,4 @@ function served(deployment: Deployment, release: string | null, previous: string
     default:
       return `is served by ${release ?? 'the new release'}${previous === null ? '' : `, before by ${previous}`}`
   }
-}
-
-/** One line per change. */
-function linesOf({ type, data }: Event, isVerbose: boolean): readonly string[] {
-  switch (type) {
-    case 'deployment.state':
-      return data.serving === true ? ['all traffic is on the new release'] : [`· ${String(data.state)}`]
-    case 'deployment.step':
-      if (data.state === 'running') return []
-      return [
-        `${data.state === 'failed' ? '✗' : '✓'} ${String(data.name)}${typeof data.detail === 'string' ? `: ${data.detail}` : ''}`,
-      ]
-    case 'deployment.weight':
-      return [`${trafficBar(Number(data.weight))}${typeof data.why === 'string' ? `  ${data.why}` : ''}`]
-    case 'deployment.judge':
-      return typeof data.reason === 'string' ? [`judge: ${String(data.action)}: ${data.reason}`] : []
-    case 'deployment.log':
-      return isVerbose && Array.isArray(data.lines) ? data.lines.map((line) => `| ${String(line)}`) : []
-    default:
-      return []
-  }
-}
-
-function trafficBar(weight: number): string {
-  const width = 20
-  const full = Math.round(weight * width)
-  return `[${'█'.repeat(full)}${'░'.repeat(width - full)}] ${percent(weight)} on the new release`
 }

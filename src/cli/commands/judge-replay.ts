@@ -64,7 +64,9 @@ function otherPhases({ phase, phases = [] }: Dossier): readonly Phase[] {
 function phaseOf(option: unknown): Phase | null {
   if (option === undefined) return null
   if (option === 'shift' || option === 'bake') return option
-  throw new SluiceError('USAGE', `${JSON.stringify(option)} is no phase that is judged`, { hint: 'write shift or bake' })
+  throw new SluiceError('USAGE', `${JSON.stringify(option)} is no phase that is judged`, {
+    hint: 'write shift or bake',
+  })
 }
 
 /** What the file leaves open is as it was: above all whether the weight was the judge's to set. */

@@ -1,0 +1,17 @@
+import type { Event } from '../../engine/engine.ts'
+
+/** Shows how a deployment goes on, on standard error. */
+export interface View {
+  show(event: Event): void
+  /** Something to read between the steps. */
+  note(text: string): void
+  /** The last picture stays; the cursor is where it was. */
+  close(): void
+}
+
+/** A terminal that can be drawn on. */
+export interface Terminal {
+  readonly write: (text: string) => void
+  readonly columns: () => number
+  readonly hasColor: boolean
+}
