@@ -35,7 +35,7 @@ test('ndjson: an event per line, then the same document as with --json', async (
     'deployment.finished',
   ])
   expect(lines.every(({ v }) => v === 1)).toBe(true)
-  expect(lines.at(-1)).toMatchObject({ status: 'succeeded', environment: 'shop.production' })
+  expect(lines.at(-1)).toMatchObject({ status: 'succeeded', environment: 'production' })
 })
 
 test('people read the progress on standard error and the answer on standard output', async () => {

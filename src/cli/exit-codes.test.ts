@@ -33,7 +33,7 @@ test('0: the deployment succeeded, and the document says what runs where', async
   expect(document).toMatchObject({
     v: 1,
     status: 'succeeded',
-    environment: 'shop.production',
+    environment: 'production',
     deployment: expect.stringMatching(/^d\d+$/),
     release: expect.stringMatching(/^r\d+$/),
     urls: ['http://localhost:8080/'],

@@ -6,7 +6,7 @@ import type { Answer, Context } from './command.ts'
 import { lineView } from './progress/line-view.ts'
 import { liveView } from './progress/live-view.ts'
 import { logTail } from './run-cli.ts'
-import { duration } from './words.ts'
+import { duration, partsOf } from './words.ts'
 
 export interface FollowOptions {
   readonly until: 'outcome' | 'serving'
@@ -96,10 +96,11 @@ function questionText({ id, question }: Deployment): string {
 
 /** The document of `deploy` and `rollback`, and the same for people. */
 export function answerOf(deployment: Deployment, status: string = deployment.state): Answer {
-  const { environment, release, previousRelease, urls, seconds, reason, verdict } = deployment
+  const { id, release, previousRelease, urls, seconds, reason, verdict } = deployment
   const isEnded = !deployment.running
+  const { project, name: environment } = partsOf(deployment.environment)
   return {
-    json: { status, environment, deployment: deployment.id, release, previousRelease, urls, seconds, reason, verdict },
+    json: { status, project, environment, deployment: id, release, previousRelease, urls, seconds, reason, verdict },
     text: summary(deployment, status),
     exitCode: isEnded ? exitCodes[deployment.state as Outcome] : 0,
   }

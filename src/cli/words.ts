@@ -11,6 +11,12 @@ export function percent(share: number): string {
   return `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`
 }
 
+/** `shop.production` is the production of shop; a project's name may hold dots, an environment's does not. */
+export function partsOf(key: string): { readonly project: string; readonly name: string } {
+  const point = key.lastIndexOf('.')
+  return { project: key.slice(0, Math.max(0, point)), name: key.slice(point + 1) }
+}
+
 /** `90s`, `10m`, `2h` in milliseconds. */
 export function durationMs(text: string, flag: string): number {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []

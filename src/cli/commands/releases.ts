@@ -1,4 +1,6 @@
+import type { ReleaseRecord } from '../../model/release.ts'
 import type { Handler } from '../command.ts'
+import { dossierLines } from '../verdict.ts'
 import { columns } from '../words.ts'
 
 const SHOWN = 50
@@ -14,7 +16,7 @@ export const listReleases: Handler = async ({ args }, context) => {
     record.environment,
     state,
     deployment,
-    record.source.commit?.slice(0, 8) ?? record.source.kind,
+    record.source.commit?.slice(0, 8) ?? (record.source.kind === 'directory' ? 'artifact' : 'folder'),
     record.source.subject ?? '',
     record.createdAt,
   ])
@@ -28,19 +30,20 @@ export const showRelease: Handler = async ({ args }, context) => {
   const { record, state } = release
   const lines = [
     `${record.id} of ${record.environment}: ${state}`,
-    `  source: ${record.source.commit ?? record.source.kind}${record.source.dirty ? ' with uncommitted changes' : ''} ${record.source.subject ?? ''}`,
+    `  source: ${sourceOf(record.source)}`,
     `  artifact: ${record.artifact}`,
     `  deployment: ${deployment.id} ${deployment.state}, by ${deployment.by} at ${deployment.createdAt}`,
-    ...deployment.differences.map((line) => `  differs: ${line}`),
+    ...dossierLines(deployment).map((line) => `  ${line}`),
   ]
-  if (deployment.verdict !== null) {
-    lines.push(`  verdict: ${deployment.verdict.summary}${deployment.verdict.conclusive ? '' : ' (not conclusive)'}`)
-    for (const reason of deployment.verdict.reasons) lines.push(`    ${reason.test}: ${reason.text}`)
-    lines.push(`  judge it again: sluice judge replay ${deployment.id}`)
-  }
   if (deployment.reason !== null) lines.push(`  reason: ${deployment.reason.message}`)
   return {
     json: { status: 'ok', ...release, verdict: deployment.verdict, differences: deployment.differences },
     text: lines.join('\n'),
   }
+}
+
+function sourceOf({ kind, commit, dirty, subject }: ReleaseRecord['source']): string {
+  if (kind === 'directory') return 'output built elsewhere'
+  if (commit === null) return 'a folder without a commit'
+  return `${commit}${dirty ? ' with uncommitted changes' : ''} ${subject ?? ''}`.trimEnd()
 }

@@ -1,6 +1,7 @@
 import { livingControlPlane } from '../../control/start.ts'
 import type { Environment } from '../../engine/engine.ts'
 import type { Handler } from '../command.ts'
+import { dossierLines } from '../verdict.ts'
 import { percent } from '../words.ts'
 
 export const status: Handler = async ({ args }, context) => {
@@ -8,7 +9,7 @@ export const status: Handler = async ({ args }, context) => {
   if (living === null) {
     return {
       json: { status: 'ok', controlPlane: { pid: null, running: false }, environments: [] },
-      text: `no control plane runs on ${context.home.root}; what was deployed is served on. Start it with \`sluice up\``,
+      text: `no control plane runs on ${context.home.root}; what it had started is served on, unless \`sluice down --all\` stopped it. Start it with \`sluice up\``,
     }
   }
   const client = await context.connect()
@@ -35,6 +36,7 @@ export const status: Handler = async ({ args }, context) => {
                 weight: environment.deployment.weight,
                 question: environment.deployment.question,
                 verdict: environment.deployment.verdict,
+                differences: environment.deployment.differences,
                 reason: environment.deployment.reason,
               },
       })),
@@ -43,12 +45,13 @@ export const status: Handler = async ({ args }, context) => {
       `control plane ${living.version}, process ${living.pid}`,
       ...(environments.length === 0
         ? ['nothing was deployed yet: `sluice deploy <environment>`']
-        : environments.map(describe)),
+        : environments.map((environment) => describe(environment, args.environment !== undefined))),
     ].join('\n'),
   }
 }
 
-function describe(environment: Environment): string {
+/** `isWhole`: with everything that the last deployment was judged by. */
+function describe(environment: Environment, isWhole: boolean): string {
   const lines = [`${environment.key}: ${environment.release ?? 'nothing'} ${environment.urls.join(' ')}`]
   for (const fleet of environment.fleets) {
     const ready = fleet.instances.filter((instance) => instance.state === 'ready').length
@@ -63,7 +66,8 @@ function describe(environment: Environment): string {
       ? `, ${percent(deployment.weight)} on ${deployment.release ?? 'the new release'}`
       : ''
     lines.push(`  ${deployment.id} ${deployment.state}${weight}`)
-    if (deployment.verdict !== null) lines.push(`    verdict: ${deployment.verdict.summary}`)
+    if (isWhole) lines.push(...dossierLines(deployment).map((line) => `    ${line}`))
+    else if (deployment.verdict !== null) lines.push(`    verdict: ${deployment.verdict.summary}`)
     if (deployment.reason !== null) lines.push(`    reason: ${deployment.reason.message}`)
     if (deployment.question !== null) {
       lines.push(
