@@ -33,6 +33,8 @@ export interface Installation {
   commit(switches?: Readonly<Record<string, string>>): Promise<void>
   /** From the next `commit` on; deploys read the file as it stands. */
   setStrategy(environment: string, strategy: unknown): Promise<void>
+  /** From the next `commit` on; null: nothing is built. */
+  setBuild(command: string | null): Promise<void>
   sluice(...args: string[]): Promise<Answer>
   controlPid(): Promise<number | null>
   remove(): Promise<void>
@@ -42,6 +44,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
   const { edge = 'node', instances = 2 } = options
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
+  let build: string | null = null
   const root = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
   // PostgreSQL does not run as root: where its user may enter, its files stay here and go with the rest.
   await chmod(root, 0o711)
@@ -62,7 +65,15 @@ export async function installation(options: InstallationOptions): Promise<Instal
       JSON.stringify({
         project: 'bench',
         services: {
-          web: { kind: 'web', start: 'node app.mjs', health: '/health', instances, env: latest, drain: '5s' },
+          web: {
+            kind: 'web',
+            ...(build === null ? {} : { build: { command: build } }),
+            start: 'node app.mjs',
+            health: '/health',
+            instances,
+            env: latest,
+            drain: '5s',
+          },
         },
         environments: Object.fromEntries(
           Object.entries(environments).map(([name, strategy]) => [
@@ -115,6 +126,10 @@ export async function installation(options: InstallationOptions): Promise<Instal
     commit,
     setStrategy: async (environment, strategy) => {
       environments[environment] = strategy
+      await writeConfig()
+    },
+    setBuild: async (command) => {
+      build = command
       await writeConfig()
     },
     sluice,
