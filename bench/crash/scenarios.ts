@@ -10,6 +10,7 @@ export interface Scenario {
   prepare(place: Installation): Promise<void>
   /** Answers with how it ended, whatever died meanwhile. */
   act(place: Installation): Promise<{ readonly status: string; readonly release: string }>
+  readonly workflow: 'deploy' | 'rollback'
   readonly status: 'succeeded' | 'failed' | 'cancelled'
 }
 
@@ -21,15 +22,16 @@ const nextRelease = (place: Installation) => place.commit()
 const deploy = async (place: Installation) => ended(await place.sluice('deploy', environment))
 
 export const scenarios: readonly Scenario[] = [
-  { name: 'rolling', strategy: 'rolling', prepare: nextRelease, act: deploy, status: 'succeeded' },
+  { name: 'rolling', strategy: 'rolling', prepare: nextRelease, act: deploy, workflow: 'deploy', status: 'succeeded' },
   {
     name: 'blue-green',
     strategy: { name: 'blue-green', ...short },
     prepare: nextRelease,
     act: deploy,
+    workflow: 'deploy',
     status: 'succeeded',
   },
-  { name: 'canary', strategy: fixed, prepare: nextRelease, act: deploy, status: 'succeeded' },
+  { name: 'canary', strategy: fixed, prepare: nextRelease, act: deploy, workflow: 'deploy', status: 'succeeded' },
   {
     name: 'rollback to the warm release',
     strategy: { name: 'blue-green', ...short, bake: '10m' },
@@ -38,6 +40,7 @@ export const scenarios: readonly Scenario[] = [
       must(await place.sluice('deploy', environment, '--until', 'serving'), 'serving')
     },
     act: async (place) => ended(await place.sluice('rollback', environment)),
+    workflow: 'rollback',
     status: 'succeeded',
   },
   {
@@ -48,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
       must(await place.sluice('deploy', environment), 'succeeded')
     },
     act: async (place) => ended(await place.sluice('rollback', environment)),
+    workflow: 'rollback',
     status: 'succeeded',
   },
   {
@@ -55,6 +59,7 @@ export const scenarios: readonly Scenario[] = [
     strategy: { name: 'blue-green', ...short, smoke: ['/status/503'] },
     prepare: nextRelease,
     act: deploy,
+    workflow: 'deploy',
     status: 'failed',
   },
   {
@@ -62,6 +67,7 @@ export const scenarios: readonly Scenario[] = [
     strategy: { ...fixed, stepTime: '5m', maxWait: '30m' },
     prepare: nextRelease,
     act: cancelledCanary,
+    workflow: 'deploy',
     status: 'cancelled',
   },
 ]

@@ -184,3 +184,27 @@ async function answering(statusOf: (release: string) => number): Promise<string[
   }
   return asked
 }
+
+describe('a clock that is set by an hour', () => {
+  test.each([3600, -3600])('(%i s) ends no observation early and hides no failure', async (jump) => {
+    await served()
+    const { id } = await engine.deploy({ name: 'canary', observeSeconds: 120, maxWaitSeconds: 1200 })
+    const { release } = await engine.until(id, (deployment) => deployment.weight > 0)
+    clock.jump(jump)
+    await new Promise((go) => setTimeout(go, 1000))
+    const soon = await engine.parts.engine.deployments.get(id)
+    expect(soon.running && soon.weight < 1).toBe(true)
+    visitors?.fail(release ?? '', 0.5)
+    expect(await engine.finished(id)).toMatchObject({ state: 'rolled-back', verdict: { action: 'roll-back' } })
+  })
+
+  test('ends no bake early', async () => {
+    await served()
+    const { id } = await engine.deploy({ name: 'blue-green', bakeSeconds: 60 })
+    await engine.until(id, (deployment) => deployment.state === 'baking')
+    clock.jump(3600)
+    await new Promise((go) => setTimeout(go, 500))
+    expect(await engine.parts.engine.deployments.get(id)).toMatchObject({ state: 'baking', running: true })
+    expect(await engine.finished(id)).toMatchObject({ state: 'succeeded' })
+  })
+})

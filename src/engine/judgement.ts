@@ -4,6 +4,7 @@ import type { DossierHead } from './dossier.ts'
 import { begin } from './judgement/begin.ts'
 import { FleetHealth } from './judgement/fleet-health.ts'
 import { judgeCapabilities, judgedSecond } from './judgement/judge-input.ts'
+import { JudgedTime } from './judgement/judged-time.ts'
 import { findKept, type JudgedPhase, type KeptRow, keep } from './judgement/kept.ts'
 import { Question } from './judgement/question.ts'
 import { Recorder } from './judgement/recorder.ts'
@@ -67,6 +68,7 @@ class Judgement {
   readonly #helpers: Helpers
   readonly #health: FleetHealth
   readonly #goal: number
+  readonly #time: JudgedTime
   #row: KeptRow
   #lastTickMs: number
   #shown = ''
@@ -86,6 +88,7 @@ class Judgement {
     this.#row = row
     this.#goal = options.weight ?? row.kept.weight
     this.#lastTickMs = context.clock.monotonicMs()
+    this.#time = new JudgedTime(context.clock, row.kept.clockOffsetSeconds ?? 0)
   }
 
   /** Goes on where a judgement of this phase was, or begins one; the weight in force is set again, not assumed. */
@@ -141,16 +144,16 @@ class Judgement {
     this.#health.assertAlive(state, context.clock.monotonicMs())
 
     const second = judgedSecond(this.#run, state, {
-      at: context.clock.now(),
+      at: this.#time.now(),
       weight: this.#row.kept.weight,
-      samples: tick.samples,
+      samples: tick.samples.map((sample) => this.#time.place(sample)),
       probes: prober?.take() ?? [],
     })
     recorder.add(second)
     const capabilities = judgeCapabilities(context.target.capabilities)
     const { state: judge, decision } = context.judge.step(this.#row.kept.judge, { ...second, capabilities })
     const verdict = context.judge.explain(judge)
-    this.#change({ judge })
+    this.#change({ judge, clockOffsetSeconds: this.#time.offsetSeconds })
 
     if (decision.replace.length > 0) await replaceInstances(context, this.#run, decision.replace, signal)
     if (decision.action === 'roll-back') {

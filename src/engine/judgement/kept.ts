@@ -14,6 +14,8 @@ export interface Kept {
   readonly weight: number
   readonly elapsedMs: number
   readonly askedAtMs: number | null
+  /** The judge's seconds are ahead of the wall clock's by this much, since somebody set the clock. */
+  readonly clockOffsetSeconds?: number
 }
 
 export interface KeptRow {

@@ -55,6 +55,8 @@ export function startVisitors(options: VisitorsOptions): Visitors {
   let visiting: Promise<void> = Promise.resolve()
   const visit = async () => {
     const samples: Sample[] = []
+    // Nobody visits in an hour that the clock skipped.
+    if (Math.abs(secondNow() - next) > 600) next = secondNow() - 1
     for (const now = secondNow(); next < now; next++) samples.push(...(await samplesAt(next)))
     if (samples.length > 0) target.push(environment, samples)
   }

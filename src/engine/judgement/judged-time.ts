@@ -1,0 +1,51 @@
+import type { Sample } from '../../model/sample.ts'
+import type { Clock } from '../context.ts'
+
+/** More than this between the wall clock and the monotonic one within a tick is no drift: somebody set the clock. */
+const JUMP_MS = 5000
+
+/**
+ * The judge's seconds pass evenly, whatever is done to the machine's clock: an hour that was skipped is no hour of
+ * observation, and an hour that comes again hides no failure. Samples carry the router's wall clock; they are moved along.
+ */
+export class JudgedTime {
+  readonly #clock: Clock
+  #offsetSeconds: number
+  #formerOffsetSeconds: number
+  #wallMs: number
+  #monotonicMs: number
+
+  constructor(clock: Clock, offsetSeconds: number) {
+    this.#clock = clock
+    this.#offsetSeconds = offsetSeconds
+    this.#formerOffsetSeconds = offsetSeconds
+    this.#wallMs = clock.now().getTime()
+    this.#monotonicMs = clock.monotonicMs()
+  }
+
+  /** What a judge's second is ahead of the wall clock's. */
+  get offsetSeconds(): number {
+    return this.#offsetSeconds
+  }
+
+  now(): Date {
+    const [wallMs, monotonicMs] = [this.#clock.now().getTime(), this.#clock.monotonicMs()]
+    const jumpedMs = wallMs - this.#wallMs - (monotonicMs - this.#monotonicMs)
+    this.#wallMs = wallMs
+    this.#monotonicMs = monotonicMs
+    if (Math.abs(jumpedMs) > JUMP_MS) {
+      this.#formerOffsetSeconds = this.#offsetSeconds
+      this.#offsetSeconds -= Math.round(jumpedMs / 1000)
+    }
+    return new Date(wallMs + this.#offsetSeconds * 1000)
+  }
+
+  /** A sample in the judge's seconds; news from before a jump keep the offset of then. */
+  place(sample: Sample): Sample {
+    const nowSecond = this.#wallMs / 1000 + this.#offsetSeconds
+    const distance = (offset: number) => Math.abs(sample.from + offset - nowSecond)
+    const isLate = distance(this.#formerOffsetSeconds) < distance(this.#offsetSeconds)
+    const offset = isLate ? this.#formerOffsetSeconds : this.#offsetSeconds
+    return offset === 0 ? sample : { ...sample, from: sample.from + offset }
+  }
+}
