@@ -71,7 +71,7 @@ test.each([
   'Ctrl-C during %s detaches: it says how to go on, and the deployment ends by itself',
   async (_stage, sign, strategy, { build, ...switches }: Readonly<Record<string, string>>) => {
     await place.setStrategy('e', strategy)
-    await place.setBuild(build ?? null)
+    await place.setService(build === undefined ? {} : { build: { command: build } })
     await place.commit(switches)
     const running = deploy()
     await said(running, sign)

@@ -33,9 +33,11 @@ export interface Installation {
   commit(switches?: Readonly<Record<string, string>>): Promise<void>
   /** From the next `commit` on; deploys read the file as it stands. */
   setStrategy(environment: string, strategy: unknown): Promise<void>
-  /** From the next `commit` on; null: nothing is built. */
-  setBuild(command: string | null): Promise<void>
+  /** More keys of the service, such as its build; from the next `commit` on. */
+  setService(keys: Readonly<Record<string, unknown>>): Promise<void>
   sluice(...args: string[]): Promise<Answer>
+  /** What people read; throws with it when the exit code is not 0. */
+  print(...args: string[]): Promise<{ readonly stdout: string; readonly stderr: string }>
   controlPid(): Promise<number | null>
   remove(): Promise<void>
 }
@@ -44,7 +46,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
   const { edge = 'node', instances = 2 } = options
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
-  let build: string | null = null
+  let service: Readonly<Record<string, unknown>> = {}
   const root = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
   // PostgreSQL does not run as root: where its user may enter, its files stay here and go with the rest.
   await chmod(root, 0o711)
@@ -67,12 +69,12 @@ export async function installation(options: InstallationOptions): Promise<Instal
         services: {
           web: {
             kind: 'web',
-            ...(build === null ? {} : { build: { command: build } }),
             start: 'node app.mjs',
             health: '/health',
             instances,
             env: latest,
             drain: '5s',
+            ...service,
           },
         },
         environments: Object.fromEntries(
@@ -128,11 +130,12 @@ export async function installation(options: InstallationOptions): Promise<Instal
       environments[environment] = strategy
       await writeConfig()
     },
-    setBuild: async (command) => {
-      build = command
+    setService: async (keys) => {
+      service = keys
       await writeConfig()
     },
     sluice,
+    print: (...args) => call(process.execPath, [bin, ...args], { cwd: project, env, maxBuffer: 64e6 }),
     controlPid: async () => {
       try {
         return (JSON.parse(await readFile(join(home, 'control', 'control.json'), 'utf8')) as { pid: number }).pid

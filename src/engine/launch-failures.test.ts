@@ -26,7 +26,7 @@ async function deployApp(env: Readonly<Record<string, string>>): Promise<Deploym
   return engine.finished((await engine.parts.engine.deployments.deploy(request)).id)
 }
 const logTail = (deployment: Deployment) => deployment.reason?.details?.logTail as readonly string[]
-const nothingServed = 'this was the first deployment here: nothing served before, and nothing does now'
+const nothingServed = 'this was the first deployment here: there is nothing to go back to, so nothing serves now'
 
 beforeEach(() => engine.renew())
 

@@ -38,7 +38,7 @@ export async function compensate(
   if (before.finished_at !== null) return
   const startedMs = context.clock.monotonicMs()
   await context.journal.move(run.deployment, 'compensating')
-  const reason = explained(toSluiceError(error), run, hadTraffic)
+  const reason = explained(toSluiceError(error), run)
   try {
     const lease = await takeLeaseBack(context, before)
     await context.journal.step(
@@ -141,11 +141,9 @@ export function toSluiceError(error: unknown): SluiceError {
   })
 }
 
-function explained(reason: SluiceError, run: DeploymentRun, hadTraffic: boolean): SluiceError {
+function explained(reason: SluiceError, run: DeploymentRun): SluiceError {
   if (run.base !== null) return reason
-  const note = hadTraffic
-    ? 'this was the first deployment here: there is nothing to go back to, so nothing serves now'
-    : 'this was the first deployment here: nothing served before, and nothing does now'
+  const note = 'this was the first deployment here: there is nothing to go back to, so nothing serves now'
   return new SluiceError(reason.code, reason.message, {
     hint: reason.hint === undefined ? note : `${reason.hint}; ${note}`,
     problems: reason.problems,

@@ -2,7 +2,7 @@ import type { TrafficSplit } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Fleet } from '../../model/instance.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
-import { systemClock } from '../../support/clock.ts'
+import { sleep, systemClock } from '../../support/clock.ts'
 import { deadline } from '../../support/deadline.ts'
 import { silentLog } from '../../support/log.ts'
 import { userEnvironment } from '../../support/user-environment.ts'
@@ -41,9 +41,14 @@ interface Parts {
   readonly keeper: FleetKeeper
 }
 
+/** How long an instance may take to be found healthy by an edge that is new to it. */
+const NEW_EDGE_MS = 3000
+const LOOK_AGAIN_MS = 100
+
 /** One machine: instances are processes, traffic is moved by the edge. */
 export function localTarget(options: LocalTargetOptions): LocalTarget {
-  const { edge, runtime = processRuntime({ directory: options.home.instances }) } = options
+  const { runtime = processRuntime({ directory: options.home.instances }) } = options
+  const edge = patientEdge(options.edge)
   const log = options.log ?? silentLog
   /** Per release: one of scale, retire and restart at a time. */
   const fleets = new Mutex()
@@ -52,7 +57,7 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
     ...query,
     signal: AbortSignal.any([query.signal, closed.signal]),
   })
-  const opening = openParts({ ...options, runtime }, fleets)
+  const opening = openParts({ ...options, edge, runtime }, fleets)
   const ready = opening.then(() => {})
   ready.catch(() => {}) // each call reports it; nobody has to ask for `ready`
 
@@ -85,7 +90,7 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
       await acceptFence(store, environment, shiftOptions.fence)
       const { signal, done } = deadline(`moving the traffic of ${environment}`, shiftOptions)
       try {
-        await assertReachable(environment, split, { store, traffic })
+        await assertReachable(environment, split, { store, traffic, signal })
         await traffic.apply(environment, { split, signal })
       } finally {
         done()
@@ -115,7 +120,7 @@ async function openParts(options: LocalTargetOptions & { readonly runtime: Runti
   const { clock = systemClock, log = silentLog, ports = freePorts() } = options
   const { inherited = userEnvironment({}, process.execPath) } = options
   const store = await EnvironmentStore.open(home.instances)
-  const traffic = new Traffic({ edge: patientEdge(edge), runtime, store })
+  const traffic = new Traffic({ edge, runtime, store })
   const launcher = new InstanceLauncher({ runtime, store, ports, clock, environmentOf, inherited })
   const scaler = new FleetScaler({ runtime, store, traffic, launcher, clock })
   const retirer = new FleetRetirer({ runtime, store, traffic })
@@ -177,19 +182,35 @@ async function acceptFence(store: EnvironmentStore, environment: string, fence: 
 async function assertReachable(
   environment: string,
   split: TrafficSplit,
-  sources: { readonly store: EnvironmentStore; readonly traffic: Traffic },
+  sources: { readonly store: EnvironmentStore; readonly traffic: Traffic; readonly signal: AbortSignal },
 ): Promise<void> {
+  const until = performance.now() + NEW_EDGE_MS
+  for (;;) {
+    const missing = await unreachable(environment, split, sources)
+    if (missing === null) return
+    // An edge that has just been started again has not looked at every instance yet.
+    if (missing.code !== 'NO_READY_INSTANCE' || performance.now() > until) throw missing
+    await sleep(LOOK_AGAIN_MS, sources.signal)
+  }
+}
+
+/** What speaks against this split; null: nothing. */
+async function unreachable(
+  environment: string,
+  split: TrafficSplit,
+  sources: { readonly store: EnvironmentStore; readonly traffic: Traffic },
+): Promise<SluiceError | null> {
   const seen = await sources.traffic.seen(environment)
   for (const release of [split.base, split.candidate]) {
     if (release === null || shareOf(release, split) <= shareOf(release, seen?.split ?? null)) continue
     const stored = sources.store.release(environment, release)
-    if (stored === null) throw new SluiceError('RELEASE_UNKNOWN', `${release} is not launched in ${environment}`)
+    if (stored === null) return new SluiceError('RELEASE_UNKNOWN', `${release} is not launched in ${environment}`)
     for (const service of stored.record.services.filter(({ kind, instances }) => kind === 'web' && instances > 0)) {
       const isReady = seen?.instances.some(
         (each) => each.release === release && each.service === service.name && each.healthy && !each.draining,
       )
       if (isReady) continue
-      throw new SluiceError(
+      return new SluiceError(
         'NO_READY_INSTANCE',
         `no instance of ${service.name} of ${release} is ready: its users would get errors`,
         {
@@ -199,4 +220,5 @@ async function assertReachable(
       )
     }
   }
+  return null
 }
