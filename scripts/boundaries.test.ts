@@ -49,7 +49,7 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
 /** Implementations, and who may name them. */
 const implementations: readonly { readonly folder: string; readonly chosenBy: readonly string[] }[] = [
   { folder: 'edge/node', chosenBy: ['control'] },
-  { folder: 'edge/haproxy', chosenBy: ['control', 'cli/commands/doctor', 'cli/doctor'] },
+  { folder: 'edge/haproxy', chosenBy: ['control', 'cli/checks/machine'] },
   { folder: 'targets/local', chosenBy: ['control'] },
 ]
 
