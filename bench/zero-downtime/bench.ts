@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Installation, installation, must, numberOption } from '../support/installation.ts'
 import { plainTable } from '../support/table.ts'
 import { startTraffic } from '../support/traffic/start.ts'
-import type { TrafficStats } from '../support/traffic/traffic.ts'
+import type { ClientStats, TrafficStats } from '../support/traffic/traffic.ts'
 
 const strategies = {
   rolling: 'rolling',
@@ -36,6 +36,7 @@ export const bench = {
           'quiet p99.9 ms',
           'p99.9 ms',
           'added p99.9 ms',
+          'slowest ms',
           'longest gap ms',
           'minutes',
         ],
@@ -79,7 +80,8 @@ async function measure(edge: 'node' | 'haproxy', deployments: number) {
       quiet,
       busy,
       Math.max(0, busy - quiet),
-      stats.longestGap.ms,
+      Math.max(...quickClients(stats).map(({ latencyMs }) => latencyMs.max)),
+      Math.max(...quickClients(stats).map(({ longestGap }) => longestGap.ms)),
       (Date.now() - from) / 60_000,
     ]
   } finally {
@@ -87,10 +89,15 @@ async function measure(edge: 'node' | 'haproxy', deployments: number) {
   }
 }
 
-/** The slow clients' answers take 1.5 s on purpose: the tail is that of the others. */
 function fastOf(stats: TrafficStats): number {
-  const fast = Object.entries(stats.clients).filter(([name]) => ['keep-alive', 'fresh', 'post'].includes(name))
-  return Math.max(...fast.map(([, client]) => client.latencyMs.p999))
+  return Math.max(...quickClients(stats).map(({ latencyMs }) => latencyMs.p999))
+}
+
+/** The slow clients' answers take 1.5 s on purpose: the tail is that of the others. */
+function quickClients(stats: TrafficStats): readonly ClientStats[] {
+  return Object.entries(stats.clients).flatMap(([name, client]) =>
+    ['keep-alive', 'fresh', 'post'].includes(name) ? [client] : [],
+  )
 }
 
 async function deployOnce(place: Installation, count: number): Promise<void> {

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from '../support/run.ts'
 import { version } from '../support/version.ts'
 import { testControlPlane } from './testing/control-plane.ts'
 import { type RunSluiceOptions, runSluice } from './testing/run-sluice.ts'
@@ -139,6 +140,22 @@ test('the systemd unit ends the control plane alone', async () => {
   expect(stdout).toContain('Restart=always')
   expect(stdout).toMatch(/^ExecStart="?\//m)
   expect(stdout).toContain(`SLUICE_HOME=${plane.home}`)
+})
+
+test('bash completes commands, and environments where one is expected', async () => {
+  const { stdout: script } = await sluice(['completion', 'bash'])
+  const { stdout: names } = await sluice(['completion', 'environments'])
+  expect(names.trim().split('\n')).toEqual(['production', 'staging'])
+  const complete = async (...words: string[]) => {
+    const program = `sluice() { printf 'production\nstaging\n'; }
+${script}
+COMP_WORDS=(sluice ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _sluice; printf '%s ' "\${COMPREPLY[@]}"`
+    return (await run(['bash', '-c', program], { timeoutMs: 10_000, env: process.env })).stdout.trim().split(' ')
+  }
+  expect(await complete('dep')).toEqual(['deploy'])
+  expect(await complete('deploy', 'st')).toEqual(['staging'])
+  expect(await complete('secret', 's')).toEqual(['set'])
+  expect(await complete('secret', 'set', 'pro')).toEqual(['production'])
 })
 
 test('doctor names each check with its state, and init writes nothing without being told', async () => {

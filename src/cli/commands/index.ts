@@ -171,4 +171,10 @@ export const commands: readonly Command[] = [
     args: [{ name: 'shell', description: 'bash, zsh or fish' }],
     load: async () => (await import('./completion.ts')).completion,
   },
+  {
+    name: 'demo',
+    summary: 'one application, four releases, real traffic: promoted, caught, rolled back, killed and finished',
+    options: [{ flags: '--keep', description: 'leave it running and print the addresses' }],
+    load: async () => (await import('./demo.ts')).demo,
+  },
 ]
