@@ -26,7 +26,7 @@ describe('sluice, end to end', () => {
     expect(document, JSON.stringify(document)).toMatchObject({
       v: 1,
       status: 'succeeded',
-      environment: 'bench.production',
+      environment: 'production',
       release: 'r1',
       previousRelease: null,
     })

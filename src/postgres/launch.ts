@@ -8,7 +8,7 @@ import { addressOf, type ClusterAddress, servesData } from './connection.ts'
 import { serverEnvironment, superuser } from './initialise.ts'
 import type { ClusterLayout } from './layout.ts'
 import { chooseFreePort, isFree, rememberedPort } from './port.ts'
-import { livePostmaster, type Postmaster, removeMisleadingPidFile } from './postmaster.ts'
+import { livePostmaster, type Postmaster, removeMisleadingPidFiles } from './postmaster.ts'
 import { serverArguments } from './settings.ts'
 
 export interface LaunchOptions {
@@ -88,7 +88,7 @@ async function answering(
 
 async function launch(options: LaunchOptions, failures: number): Promise<Child> {
   const { layout, binaries, maxConnections, settings } = options
-  removeMisleadingPidFile(layout.data)
+  removeMisleadingPidFiles(layout.data, layout.sockets)
   await rotate(layout.logFile)
   const port = await usablePort(layout.portFile, failures, options.log)
   const args = serverArguments({ port, socketDirectory: layout.sockets, maxConnections, extra: settings })

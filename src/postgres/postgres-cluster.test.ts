@@ -118,16 +118,21 @@ describe('a cluster', () => {
     expect(await rowsOf(address, 'select count(*)::int as rows from kept')).toEqual([{ rows: 20_000 }])
   })
 
-  it('starts although a left-over pid file names a stranger', async () => {
+  it('starts although left-over pid files name a stranger', async () => {
     const directory = join(root, 'pg')
     const cluster = clusterAt(directory)
     await start(cluster)
+    const { port, socketDirectory } = cluster.address()
     const pidFile = join(directory, 'data', 'postmaster.pid')
     const content = await readFile(pidFile, 'utf8')
     await cluster.stop({ mode: 'immediate', deadlineMs: 20_000 })
     const { uid, gid } = await stat(join(directory, 'data'))
     const stranger = spawn('sleep', ['60'], isRoot ? { uid, gid } : {})
     await writeFile(pidFile, content.replace(/^\d+/, String(stranger.pid)), { mode: 0o600 })
+    // PostgreSQL keeps one beside its socket, too.
+    await mkdir(socketDirectory, { recursive: true, mode: 0o700 })
+    const lock = join(socketDirectory, `.s.PGSQL.${port}.lock`)
+    await writeFile(lock, `${stranger.pid}\n${join(directory, 'data')}\n`, { mode: 0o600 })
     await chown(pidFile, uid, gid)
     try {
       await start(cluster)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { identityOf, type ProcessIdentity } from '../support/process-identity.ts'
 
@@ -22,16 +22,32 @@ export function livePostmaster(dataDirectory: string): Postmaster | null {
 
 /**
  * PostgreSQL removes a left-over file by itself, unless another process (or a zombie) has that pid by now: then it
- * would refuse to start for ever. Call only when `livePostmaster` said null.
+ * would refuse to start for ever. The socket has such a file too; its folder is this cluster's alone. Call only when
+ * `livePostmaster` said null.
  */
-export function removeMisleadingPidFile(dataDirectory: string): void {
-  const pid = Number(pidFileLines(dataDirectory)[0]) || 0
-  if (pid > 0 && isTaken(pid)) rmSync(join(dataDirectory, 'postmaster.pid'), { force: true })
+export function removeMisleadingPidFiles(dataDirectory: string, socketDirectory: string): void {
+  const locks = namesIn(socketDirectory).filter((name) => /^\.s\.PGSQL\.\d+\.lock$/.test(name))
+  for (const file of [join(dataDirectory, 'postmaster.pid'), ...locks.map((name) => join(socketDirectory, name))]) {
+    const pid = Number(linesOf(file)[0]) || 0
+    if (pid > 0 && isTaken(pid)) rmSync(file, { force: true })
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
 }
 
 function pidFileLines(dataDirectory: string): readonly string[] {
+  return linesOf(join(dataDirectory, 'postmaster.pid'))
+}
+
+function linesOf(file: string): readonly string[] {
   try {
-    return readFileSync(join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n')
+    return readFileSync(file, 'utf8').split('\n')
   } catch {
     return []
   }
