@@ -14,6 +14,7 @@ export interface Globals {
   readonly json?: boolean
   readonly output?: string
   readonly input?: boolean
+  readonly color?: boolean
   readonly verbose?: boolean
 }
 
@@ -39,7 +40,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     output,
     isInteractive:
       globals.input !== false && output === 'text' && stdin.isTTY && stderr.isTTY && environment.CI === undefined,
-    terminal: globals.input !== false && output === 'text' ? terminalOf(options) : null,
+    terminal: globals.input !== false && output === 'text' ? terminalOf(options, globals.color !== false) : null,
     isVerbose: globals.verbose === true,
     environment,
     execPath,
@@ -63,13 +64,13 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
   }
 }
 
-function terminalOf({ stderr, environment }: CliOptions): Terminal | null {
+function terminalOf({ stderr, environment }: CliOptions, mayColor: boolean): Terminal | null {
   if (!stderr.isTTY || environment.CI !== undefined || environment.TERM === 'dumb') return null
   return {
     write: (text) => stderr.write(text),
     // A terminal that was never told its size says 0.
     columns: () => (stderr.columns > 0 ? stderr.columns : 80),
-    hasColor: environment.NO_COLOR === undefined || environment.NO_COLOR === '',
+    hasColor: mayColor && (environment.NO_COLOR === undefined || environment.NO_COLOR === ''),
   }
 }
 

@@ -80,6 +80,10 @@ export async function systemd(): Promise<Check> {
     await access('/run/systemd/system')
     return { name: 'systemd', state: 'ok', detail: '`sluice up --print-systemd` prints a unit' }
   } catch {
-    return { name: 'systemd', state: 'warn', detail: 'not running: memory and CPU limits of services are not enforced' }
+    return {
+      name: 'systemd',
+      state: 'warn',
+      detail: 'not running: CPU limits of services are not enforced, a program above its memory limit is ended',
+    }
   }
 }
