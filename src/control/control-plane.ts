@@ -24,6 +24,7 @@ import { lockHome } from './lock.ts'
 import { policyFor } from './policy.ts'
 
 const START_MS = 60_000
+const RECONCILE_END_MS = 20_000
 
 export interface ControlPlaneOptions {
   readonly homeRoot: string
@@ -97,7 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     start: () => startEdge(options.edge, home, log, environment),
     log,
     signal: stopping.signal,
-    onRestart: () => parts.reconcile(),
+    onRestart: () => parts.reconcile(stopping.signal),
   })
 
   const api = createApi({
@@ -110,7 +111,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   })
   await parts.launch()
   // Adoption is quick; a relaunch after a reboot takes as long as the applications need, and nobody waits for it here.
-  void parts.reconcile().catch((error: unknown) => log.error(`reconciliation failed: ${messageOf(error)}`))
+  const reconciling = parts
+    .reconcile(stopping.signal)
+    .catch((error: unknown) => log.error(`reconciliation failed: ${messageOf(error)}`))
   const server = await serveApi({ api, host: '127.0.0.1', port: 0 })
 
   return {
@@ -119,6 +122,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       stopping.abort()
       await server.close()
       if (all) {
+        // Nothing may be brought back behind the back of what takes it away.
+        await Promise.race([reconciling, sleep(RECONCILE_END_MS)])
         await parts.stopFleets()
         await edge.close({ stop: true })
         await databases.stopAll((await listEnvironments(database)).map((row) => row.key))

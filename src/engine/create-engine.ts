@@ -41,7 +41,7 @@ export interface EngineParts {
   /** Resumes what was in flight. */
   launch(): Promise<void>
   /** Brings back every fleet that should run. */
-  reconcile(): Promise<void>
+  reconcile(signal: AbortSignal): Promise<void>
   /** What a judgement rested on, by default the last of the deployment; null: not judged. */
   dossier(deployment: string, phase?: JudgedPhase): Promise<Dossier | null>
   /** Stops all fleets of all environments (`down --all`). */
@@ -50,6 +50,7 @@ export interface EngineParts {
 }
 
 const START_DATABASE_MS = 60_000
+const STOP_FLEETS_MS = 90_000
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
   const { databaseUrl, target: makeTarget, decorateWorkflows: decorate = (workflows) => workflows, ...given } = options
@@ -99,7 +100,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       await workflows.launch()
       await startForgotten(context)
     },
-    reconcile: () => reconcileAll(context),
+    reconcile: (signal) => reconcileAll(context, signal),
     dossier: (deployment, phase) => findDossier(context, deployment, phase),
     stopFleets: () => stopFleets(context),
     shutdown: async () => {
@@ -115,13 +116,17 @@ async function startForgotten(context: EngineContext): Promise<void> {
   for (const row of rows) if (!isOutcome(row.state)) await context.workflows.start(row.kind, row.id, row.id)
 }
 
+/** Looks again until nothing is left: a step in flight may have launched something behind the first look. */
 async function stopFleets(context: EngineContext): Promise<void> {
-  const options = { signal: AbortSignal.timeout(60_000), deadlineMs: 60_000 }
+  const signal = AbortSignal.timeout(STOP_FLEETS_MS)
   for (const { key, fence } of await listEnvironments(context.database)) {
-    const { fleets } = await context.target.inspect(key)
-    const fenced = { ...options, fence: Number(fence) }
-    const nowhere = { base: null, candidate: null, weight: 0, salt: '' }
-    await context.target.shift(key, nowhere, fenced)
-    for (const fleet of fleets) await context.target.retire(key, fleet.release, fenced)
+    const options = { signal, deadlineMs: STOP_FLEETS_MS, fence: Number(fence) }
+    for (;;) {
+      const { fleets } = await context.target.inspect(key)
+      if (fleets.length === 0) break
+      signal.throwIfAborted()
+      await context.target.shift(key, { base: null, candidate: null, weight: 0, salt: '' }, options)
+      for (const fleet of fleets) await context.target.retire(key, fleet.release, options)
+    }
   }
 }

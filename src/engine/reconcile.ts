@@ -13,13 +13,14 @@ const RECONCILE_MS = 5 * 60_000
  * After a start, every fleet that should run does: adopted where it lives, launched again where it does not (a reboot,
  * a crash while nobody watched). Traffic is set to the split that was last ordered.
  */
-export async function reconcileAll(context: EngineContext): Promise<void> {
+export async function reconcileAll(context: EngineContext, signal: AbortSignal): Promise<void> {
   const environments = await listEnvironments(context.database)
   await Promise.all(
     environments.map(async (environment) => {
       try {
-        await reconcile(context, environment)
+        await reconcile(context, environment, AbortSignal.any([signal, AbortSignal.timeout(RECONCILE_MS)]))
       } catch (error) {
+        if (signal.aborted) return
         const text = isSluiceError(error) ? `${error.code}: ${error.message}` : String(error)
         context.log.error(`${environment.key} could not be brought back: ${text}`)
         await context.events.append({
@@ -33,12 +34,12 @@ export async function reconcileAll(context: EngineContext): Promise<void> {
   )
 }
 
-async function reconcile(context: EngineContext, environment: EnvironmentRow): Promise<void> {
-  const signal = AbortSignal.timeout(RECONCILE_MS)
+async function reconcile(context: EngineContext, environment: EnvironmentRow, signal: AbortSignal): Promise<void> {
   const fence = await currentFence(context.database, environment.key)
   const options = { signal, deadlineMs: RECONCILE_MS, fence }
   for (const record of await releasesThatShouldRun(context, environment)) {
     await context.databases.urlFor(record, signal)
+    signal.throwIfAborted()
     await context.target.scale(record, fullCounts(record.services), options)
   }
   const { split } = environment

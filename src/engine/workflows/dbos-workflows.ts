@@ -36,6 +36,7 @@ export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkf
       )
     },
     async launch() {
+      // Its pool sets a session variable on connect without waiting: pg warns of that once, on our standard error.
       DBOS.setConfig({
         name: 'sluice',
         systemDatabaseUrl: databaseUrl,
@@ -82,13 +83,13 @@ export function isMachineryError(error: unknown): boolean {
 }
 
 async function runThroughOutages(body: () => Promise<unknown>, outageMs: number): Promise<StepOutcome> {
-  const deadline = Date.now() + outageMs
+  const deadline = performance.now() + outageMs
   for (;;) {
     try {
       return { value: (await body()) ?? null }
     } catch (error) {
       if (isSluiceError(error)) return { error: (error as SluiceError).toJSON() }
-      if (!isConnectionError(error) || Date.now() > deadline) throw error
+      if (!isConnectionError(error) || performance.now() > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
