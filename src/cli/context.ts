@@ -1,10 +1,11 @@
 import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { clientFor, ensureControlPlane, livingControlPlane } from '../control/start.ts'
+import { clientFor, ensureControlPlane } from '../control/start.ts'
 import { SluiceError } from '../model/error.ts'
 import { homeAt } from '../support/home.ts'
 import type { Context } from './command.ts'
+import { livingHere } from './living-here.ts'
 import type { Terminal } from './progress/view.ts'
 import type { CliOptions } from './run-cli.ts'
 
@@ -52,7 +53,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
       if (output === 'ndjson') stdout.write(`${JSON.stringify({ v: 1, type, ...data })}\n`)
     },
     connect: async ({ start = false, edge } = {}) => {
-      const living = start ? await ensure(edge) : await livingControlPlane(home)
+      const living = start ? await ensure(edge) : await livingHere(home)
       if (living === null) {
         throw new SluiceError('CONTROL_PLANE_UNREACHABLE', `no control plane runs on ${home.root}`, {
           hint: 'start it with `sluice up`; another home is chosen with --home or SLUICE_HOME',

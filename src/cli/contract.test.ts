@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../support/run.ts'
 import { version } from '../support/version.ts'
@@ -173,3 +174,44 @@ test('doctor names each check with its state, and init writes nothing without be
   expect((await sluice(['config', 'validate', '--json'], { cwd: fresh })).code).toBe(0)
   await rm(fresh, { recursive: true, force: true })
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'a home of another user is refused by each command, never shown as one where nothing runs',
+  async () => {
+    const home = await mkdtemp(join(tmpdir(), 'sluice-foreign-'))
+    await mkdir(join(home, 'control'), { mode: 0o700 })
+    await writeFile(join(home, 'control', 'control.json'), '{}', { mode: 0o600 })
+    await chmod(home, 0o755)
+    // Every command is loaded before the user changes: the clone may be closed to that user.
+    const program = `
+      const { commands } = await import(${asModule('commands/index.ts')})
+      const { runCli } = await import(${asModule('run-cli.ts')})
+      for (const command of commands) await command.load()
+      process.chdir('/')
+      process.setgroups([12345]); process.setgid(12345); process.setuid(12345)
+      const { stdin, stdout, stderr, execPath, platform } = process
+      const environment = { PATH: process.env.PATH, HOME: '/', SLUICE_HOME: ${JSON.stringify(home)} }
+      const interrupted = new AbortController().signal
+      process.exitCode = await runCli(
+        { argv: process.argv.slice(1), cwd: '/', environment, execPath, platform, stdin, stdout, stderr, interrupted })`
+    const asStranger = async (...args: string[]) => {
+      const argv = [process.execPath, '--input-type=module', '-e', program, '--', ...args, '--json'] as const
+      const { code, stdout } = await run(argv, { cwd: home, env: { PATH: process.env.PATH }, timeoutMs: 30_000 })
+      return { code, document: JSON.parse(stdout) as unknown }
+    }
+    // The folder of root, and one that is the user's own with a part of root in it, as one `sudo` leaves it.
+    for (const owner of [0, 12_345]) {
+      await chown(home, owner, owner)
+      for (const verb of ['status', 'up', 'down']) {
+        const { code, document } = await asStranger(verb)
+        expect(document, verb).toMatchObject({ v: 1, status: 'error', code: 'HOME_FOREIGN' })
+        expect(code, verb).toBe(2)
+      }
+    }
+    await rm(home, { recursive: true, force: true })
+  },
+)
+
+function asModule(file: string): string {
+  return JSON.stringify(new URL(file, import.meta.url).href)
+}

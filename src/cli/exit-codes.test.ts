@@ -1,3 +1,8 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Deployment } from '../engine/engine.ts'
 import type { Outcome } from '../model/deployment.ts'
@@ -70,6 +75,17 @@ test('2: a command, a flag or an environment is mistyped, and the nearest one is
   }
 })
 
+test('2: what is missing or too much is no slip of the pen: nothing is suggested for it', async () => {
+  for (const args of [
+    ['releases', 'show'],
+    ['deploy', 'production', 'extra'],
+  ]) {
+    const { code, stdout } = await sluice([...args, '--json'])
+    expect(code).toBe(2)
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'USAGE', hint: 'see `sluice --help`' })
+  }
+})
+
 test('2: the configuration is wrong, with every problem listed', async () => {
   await plane.configure({ project: 'Shop', services: { web: { starts: 'x' } }, environments: {} })
   const machine = await sluice(['deploy', 'production', '--json'])
@@ -89,6 +105,15 @@ test('3: the token is wrong', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ code: 'UNAUTHORIZED' })
   expect(code).toBe(3)
   await foreign.close()
+})
+
+test('3: the token is missing', async () => {
+  const { home, project, close } = await testControlPlane()
+  await rm(join(home, 'control', 'token'))
+  const { code, stdout } = await runSluice(['status', '--json'], { home, cwd: project })
+  expect(JSON.parse(stdout)).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringContaining('missing') })
+  expect(code).toBe(3)
+  await close()
 })
 
 test('4: it failed or was rolled back, and the old release serves', async () => {
@@ -136,4 +161,26 @@ test('130: Ctrl-C detaches, says how to go on, and the deployment goes on', asyn
   expect(code).toBe(130)
   expect(last?.running).toBe(true)
   expect(stderr).toBe('')
+})
+
+test('130: Ctrl-C while the configuration is loaded, in one document', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-slow-config-'))
+  const mark = join(folder, 'loading')
+  const text = `import { writeFileSync } from 'node:fs'
+writeFileSync(${JSON.stringify(mark)}, '')
+await new Promise((done) => setTimeout(done, 9000))
+export default {}`
+  await writeFile(join(folder, 'sluice.config.mjs'), text)
+  const ran = sluice(['config', 'validate', '--json', '--config', 'sluice.config.mjs'], {
+    cwd: folder,
+    onStart: async (kill) => {
+      const deadline = Date.now() + 30_000
+      while (!existsSync(mark) && Date.now() < deadline) await sleep(20)
+      kill('SIGINT')
+    },
+  })
+  const { code, stdout } = await ran
+  expect(JSON.parse(stdout)).toMatchObject({ v: 1, status: 'error', code: 'INTERRUPTED' })
+  expect(code).toBe(130)
+  await rm(folder, { recursive: true, force: true })
 })

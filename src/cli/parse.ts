@@ -88,7 +88,9 @@ function usageError(error: CommanderError, argv: readonly string[], commands: re
           ...globalOptions.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
         ]
       : commands.flatMap((command) => [command.name, ...command.name.split(' ')])
-  const suggestion = word === '' ? null : nearest(word, names)
+  // Other refusals quote what was typed right, or what is missing: nothing to correct there.
+  const isMistyped = error.code === 'commander.unknownCommand' || error.code === 'commander.unknownOption'
+  const suggestion = word === '' || !isMistyped ? null : nearest(word, names)
   return new SluiceError('USAGE', message, {
     hint: suggestion === null ? 'see `sluice --help`' : `did you mean ${suggestion}?`,
   })

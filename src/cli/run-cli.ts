@@ -1,10 +1,11 @@
 import type { ReadStream, WriteStream } from 'node:tty'
-import { isSluiceError, SluiceError } from '../model/error.ts'
-import { messageOf } from '../support/message-of.ts'
+import { isSluiceError } from '../model/error.ts'
+import type { Home } from '../support/home.ts'
 import type { Answer } from './command.ts'
 import { commands } from './commands/index.ts'
 import { type Globals, makeContext } from './context.ts'
 import { helpText } from './help.ts'
+import { knownError } from './known-error.ts'
 import { parse } from './parse.ts'
 
 export interface CliOptions {
@@ -24,6 +25,7 @@ export async function runCli(options: CliOptions): Promise<number> {
   // Known before the arguments are: also a refusal of the arguments is one document.
   const isJson = options.argv.includes('--json')
   const isNdjson = options.argv.includes('ndjson') || options.argv.includes('--output=ndjson')
+  let home: Home | null = null
   try {
     const parsed = parse(options.argv, commands)
     if (parsed.kind === 'text') {
@@ -36,12 +38,13 @@ export async function runCli(options: CliOptions): Promise<number> {
     }
     const globals: Globals = parsed.globals
     const context = makeContext(options, globals)
+    home = context.home
     const handler = await parsed.command.load()
     const answer = await handler({ args: parsed.args, options: parsed.options }, context)
     print(options, answer, isJson || isNdjson)
     return answer.exitCode ?? 0
   } catch (error) {
-    return printError(options, error, isJson || isNdjson)
+    return printError(options, error, home, isJson || isNdjson)
   }
 }
 
@@ -50,12 +53,9 @@ function print({ stdout }: CliOptions, answer: Answer, isMachine: boolean): void
   else if (answer.text !== '') stdout.write(`${answer.text}\n`)
 }
 
-function printError({ stdout, stderr, argv }: CliOptions, error: unknown, isMachine: boolean): number {
-  const known = isSluiceError(error)
-    ? error
-    : new SluiceError('UNEXPECTED', `something that Sluice did not expect happened: ${messageOf(error)}`, {
-        hint: 'run it again with -v for the details, and please report it',
-      })
+function printError(options: CliOptions, error: unknown, home: Home | null, isMachine: boolean): number {
+  const { stdout, stderr, argv, interrupted } = options
+  const known = knownError(error, home, interrupted)
   const { code, message, hint, problems, details } = known.toJSON()
   if (isMachine) {
     stdout.write(

@@ -1,4 +1,6 @@
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,8 +71,49 @@ test('a public port that a stranger holds is told', async () => {
   await writeFile(join(project, 'sluice.config.json'), JSON.stringify(config))
   expect(await ports(contextAt(project))).toMatchObject({
     state: 'fail',
-    detail: `${port} is taken by another program`,
+    detail: expect.stringContaining(
+      process.platform === 'linux'
+        ? `${port} is taken by process ${process.pid} `
+        : `${port} is taken by another program`,
+    ),
   })
   await new Promise((closed) => stranger.close(closed))
   expect(await ports(contextAt(project))).toMatchObject({ state: 'ok', detail: `${port} can be served on` })
+})
+
+test.runIf(process.platform === 'linux')(
+  'a port of our own edge is no stranger, also while no control plane tells so',
+  async () => {
+    const home = join(root, 'served')
+    const project = join(root, 'served-project')
+    await mkdir(home)
+    await mkdir(project)
+    const program = "const s = require('node:net').createServer().listen(0, () => console.log(s.address().port))"
+    const edge = spawn(process.execPath, ['-e', program, '--', '--directory', join(home, 'edge')])
+    try {
+      const [chunk] = (await once(edge.stdout, 'data')) as [Buffer]
+      const port = Number(chunk.toString())
+      const config = {
+        project: 'shop',
+        services: { web: { start: 'node server.js' } },
+        environments: { production: { edge: { http: port } } },
+      }
+      await writeFile(join(project, 'sluice.config.json'), JSON.stringify(config))
+      const at = (where: string) => ({ ...contextAt(where), cwd: project }) as Context
+      expect(await ports(at(home))).toMatchObject({ state: 'ok' })
+      expect(await ports(at(join(root, 'another')))).toMatchObject({ state: 'fail' })
+    } finally {
+      edge.kill('SIGKILL')
+    }
+  },
+)
+
+test.runIf(process.getuid?.() === 0)('a folder within the home that belongs to another user is told', async () => {
+  const home = homeAt(join(root, 'after-sudo'))
+  await mkdir(home.control, { recursive: true })
+  await chown(home.root, 12_345, 12_345)
+  expect(await privacy(contextAt(home.root), 12_345)).toMatchObject({
+    state: 'fail',
+    detail: `${home.control} belongs to another user (uid 0)`,
+  })
 })

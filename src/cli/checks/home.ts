@@ -24,11 +24,13 @@ export async function homeFolder({ home }: Context): Promise<Check> {
 export async function privacy({ home }: Context, uid = getuid?.() ?? null): Promise<Check> {
   const owner = await stat(home.root).catch(() => null)
   if (owner === null) return { name: 'privacy', state: 'ok', detail: 'nothing is there yet' }
-  if (uid !== null && uid !== 0 && owner.uid !== uid) {
+  for (const folder of [home.root, home.control, home.secrets]) {
+    const found = await stat(folder).catch(() => null)
+    if (uid === null || uid === 0 || found === null || found.uid === uid) continue
     return {
       name: 'privacy',
       state: 'fail',
-      detail: `${home.root} belongs to another user (uid ${owner.uid})`,
+      detail: `${folder} belongs to another user (uid ${found.uid})`,
       cure: 'choose another with --home or SLUICE_HOME, or run as that user',
     }
   }

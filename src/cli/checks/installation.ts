@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { validateConfig } from '../../config/validate.ts'
 import { livingControlPlane } from '../../control/start.ts'
 import { resolveDatabaseUrl } from '../../postgres/database-url.ts'
@@ -6,8 +7,10 @@ import { messageOf } from '../../support/message-of.ts'
 import type { Context } from '../command.ts'
 import { loadProject } from '../project.ts'
 import type { Check } from './check.ts'
+import { portHolder } from './port-holder.ts'
 
 const PROBE_MS = 3000
+const SHOWN_COMMAND = 80
 
 export async function database({ environment }: Context): Promise<Check> {
   const choice = resolveDatabaseUrl(environment)
@@ -33,9 +36,8 @@ export async function edge(context: Context): Promise<Check> {
   const environments = (await (await context.connect()).environments()).filter(({ release }) => release !== null)
   const silent: string[] = []
   for (const { key, urls } of environments) {
-    const [url] = urls
-    const problem = url === undefined ? null : await unanswered(url)
-    if (problem !== null) silent.push(`${key}: ${problem}`)
+    const problems = await Promise.all(urls.map(unanswered))
+    silent.push(...problems.filter((problem) => problem !== null).map((problem) => `${key}: ${problem}`))
   }
   return silent.length === 0
     ? { name: 'edge', state: 'ok', detail: `${environments.length} environments answer` }
@@ -57,7 +59,8 @@ async function unanswered(url: string): Promise<string | null> {
   } catch (error) {
     const { cause } = error as { cause?: unknown }
     // A certificate for a public name is not valid for localhost: that it answers is what counts.
-    if (cause instanceof Error && 'code' in cause && /CERT|SELF_SIGNED|ALTNAME/.test(String(cause.code))) return null
+    if (cause instanceof Error && 'code' in cause && /CERT|SELF_SIGNED|ALTNAME|VERIFY/.test(String(cause.code)))
+      return null
     return `${url} does not answer (${messageOf(cause ?? error)})`
   }
 }
@@ -76,7 +79,7 @@ export async function ports(context: Context): Promise<Check> {
   const ours = new Set(environments.flatMap(({ urls }) => urls.map((url) => portOf(url))))
   const taken: string[] = []
   for (const port of wanted) {
-    const problem = ours.has(port) ? null : await whyNotFree(port)
+    const problem = ours.has(port) ? null : await whyNotFree(port, context.home.root)
     if (problem !== null) taken.push(problem)
   }
   return taken.length === 0
@@ -104,14 +107,20 @@ function portOf(url: string): number {
   return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
 }
 
-async function whyNotFree(port: number): Promise<string | null> {
+/** An edge of this home serves on while its control plane is stopped: nobody shall be told to end it. */
+async function whyNotFree(port: number, homeRoot: string): Promise<string | null> {
+  const problem = await whyNotBound(port)
+  if (problem !== 'EADDRINUSE') return problem === 'EACCES' ? `${port} needs more rights than this user has` : problem
+  const holder = await portHolder(port)
+  if (holder === null) return `${port} is taken by another program`
+  if (holder.command.includes(join(homeRoot, '/'))) return null
+  return `${port} is taken by process ${holder.pid} (${holder.command.slice(0, SHOWN_COMMAND)})`
+}
+
+async function whyNotBound(port: number): Promise<string | null> {
   const server = createServer()
   return new Promise((resolve) => {
-    server.once('error', ({ code }: NodeJS.ErrnoException) =>
-      resolve(
-        code === 'EACCES' ? `${port} needs more rights than this user has` : `${port} is taken by another program`,
-      ),
-    )
+    server.once('error', ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message))
     server.listen(port, () => server.close(() => resolve(null)))
   })
 }

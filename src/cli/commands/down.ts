@@ -3,12 +3,13 @@ import { livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import { isAlive } from '../../support/process-identity.ts'
 import type { Handler } from '../command.ts'
+import { livingHere } from '../living-here.ts'
 
 const STOP_MS = 120_000
 
 export const down: Handler = async ({ options }, context) => {
   const all = options.all === true
-  const living = await livingControlPlane(context.home)
+  const living = await livingHere(context.home)
   if (living === null && !all) {
     return { json: { status: 'stopped', all: false }, text: 'no control plane runs; users are served on' }
   }

@@ -1,11 +1,11 @@
-import { livingControlPlane } from '../../control/start.ts'
 import type { Environment } from '../../engine/engine.ts'
 import type { Handler } from '../command.ts'
+import { livingHere } from '../living-here.ts'
 import { dossierLines } from '../verdict.ts'
 import { percent } from '../words.ts'
 
 export const status: Handler = async ({ args }, context) => {
-  const living = await livingControlPlane(context.home)
+  const living = await livingHere(context.home)
   if (living === null) {
     return {
       json: { status: 'ok', controlPlane: { pid: null, running: false }, environments: [] },

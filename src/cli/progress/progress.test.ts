@@ -43,6 +43,13 @@ test('while something is built its last line is shown', () => {
   expect(renderProgress(building, frame).at(-1)).toBe('  │ two')
 })
 
+test('what a log line would do to the terminal is not done', () => {
+  const wild = event(1, 'deployment.log', { lines: ['old\r\u001b[2J\u001b[31mred\u001b[0m\tend\u0007'] })
+  expect(
+    renderProgress([...story.slice(0, 2), wild].reduce(progressAfter, startProgress('d7', BEGIN)), frame).at(-1),
+  ).toBe('  │ red end ')
+})
+
 test('no line is wider than the terminal, whatever it is painted with', () => {
   for (const columns of [10, 20, 40]) {
     for (const line of renderProgress(progress, { ...frame, columns }))

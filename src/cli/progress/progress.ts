@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { Event } from '../../engine/engine.ts'
 
 export interface ProgressStep {
@@ -39,10 +40,16 @@ export function progressAfter(progress: Progress, { type, at, data }: Event): Pr
         ? { ...progress, judge: { action: String(data.action), reason: data.reason } }
         : progress
     case 'deployment.log':
-      return Array.isArray(data.lines) ? { ...progress, logLine: String(data.lines.at(-1) ?? '') } : progress
+      return Array.isArray(data.lines) ? { ...progress, logLine: plain(String(data.lines.at(-1) ?? '')) } : progress
     default:
       return progress
   }
+}
+
+/** A release command prints colours and rewrites its line: within the picture neither may happen. */
+function plain(line: string): string {
+  const shown = line.replace(/\r$/, '').split('\r').at(-1) ?? ''
+  return stripVTControlCharacters(shown).replaceAll(/\p{Cc}/gu, ' ')
 }
 
 /** A step that runs again after a crash is the same step. */

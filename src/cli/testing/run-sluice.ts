@@ -16,13 +16,15 @@ export interface RunSluiceOptions {
   readonly cwd: string
   readonly input?: string
   readonly environment?: Readonly<Record<string, string>>
+  /** Runs beside it; may send signals. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => Promise<void>
   /** Sees standard output as it grows; may send signals. */
   readonly onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void
 }
 
 /** The real command line as a child process without a terminal. */
 export function runSluice(args: readonly string[], options: RunSluiceOptions): Promise<RanSluice> {
-  const { home, cwd, input = '', environment = {}, onOutput } = options
+  const { home, cwd, input = '', environment = {}, onOutput, onStart } = options
   const inherited = Object.entries(process.env).filter(([name]) => !/^(SLUICE_|CI$|DATABASE_URL$|PG)/.test(name))
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, [bin, ...args], {
@@ -42,6 +44,7 @@ export function runSluice(args: readonly string[], options: RunSluiceOptions): P
     })
     child.stdin.on('error', () => {}) // it may end without reading
     child.stdin.end(input)
+    onStart?.((signal) => child.kill(signal)).catch(failed)
     child.on('error', failed)
     child.on('close', (code) => done({ code, stdout, stderr }))
   })
