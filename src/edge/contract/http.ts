@@ -36,6 +36,16 @@ export const httpCases: readonly EdgeCase[] = [
       expect(status(text)).toBe(200)
       expect(text).not.toMatch(/transfer-encoding/i)
       expect(text.endsWith('fine')).toBe(true)
+      const nameless = await exchange(site.port, 'GET /status/200 HTTP/1.0\r\n\r\n')
+      expect([status(nameless), nameless.endsWith('fine')]).toEqual([200, true])
+    },
+  },
+  {
+    name: 'a request that names its whole address is one for its path',
+    async run(world) {
+      const site = await world.serve([await world.app()])
+      const request = 'GET http://a/x?y=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+      expect(await exchange(site.port, request)).toContain('"url":"/x?y=1"')
     },
   },
   {
@@ -48,7 +58,7 @@ export const httpCases: readonly EdgeCase[] = [
         })
       ).json()
       expect(headers.host).toBe('www.example')
-      expect(headers['x-forwarded-for']).toMatch(/^10\.1\.1\.1, (::ffff:)?127\.0\.0\.1$/)
+      expect(headers['x-forwarded-for']).toBe('10.1.1.1, 127.0.0.1')
       expect(headers['x-forwarded-proto']).toBe('http')
       expect(headers['x-forwarded-host']).toBe('www.example')
     },
@@ -113,6 +123,10 @@ export const httpCases: readonly EdgeCase[] = [
         'nonsense\r\n\r\n',
         'GET / HTTP/1.1\r\nHost : a\r\n\r\n',
         'GET / HTTP/1.1\r\n\r\n',
+        'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n',
+        'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n',
+        'GET / HTTP/1.1\r\nHost: user@a\r\n\r\n',
+        'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n',
         'GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n',
         'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
       ]) {
@@ -186,6 +200,43 @@ export const httpCases: readonly EdgeCase[] = [
       expect(forPeople.headers['content-type']).toContain('text/html')
       const own = await site.ask({ path: '/status/404', headers: { host: 'known.example' } })
       expect([own.status, own.headers['x-sluice-error']]).toEqual([404, undefined])
+      const spoofed = await site.ask({ path: '/spoof', headers: { host: 'known.example' } })
+      expect([spoofed.status, spoofed.body, spoofed.headers['x-sluice-error']]).toEqual([500, 'own', undefined])
+      expect(spoofed.headers['x-sluice-release']).toBe('r1')
+    },
+  },
+  {
+    name: 'an answer that is no HTTP is 502, asked for once, and spoils no other one',
+    async run(world) {
+      const app = await world.app()
+      const site = await world.serve([app])
+      const nonsense = [
+        'SSH-2.0-OpenSSH\r\n\r\n',
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello',
+        'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd',
+        'HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc',
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+        'HTTP/1.1 200 OK\r\nX(y): z\r\nContent-Length: 3\r\n\r\nabc',
+      ]
+      for (const text of nonsense) {
+        const path = `/raw/${Buffer.from(text).toString('base64url')}`
+        const answer = await site.ask(path)
+        expect([text, answer.status, answer.headers['x-sluice-error']]).toEqual([text, 502, 'APP_UNREACHABLE'])
+        expect(app.seen.filter(({ url }) => url === path)).toHaveLength(1)
+        expect((await site.ask('/status/200')).body).toBe('fine')
+      }
+      const poisoned = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+      expect((await site.ask(`/raw/${Buffer.from(poisoned).toString('base64url')}`)).body).toBe('abc')
+      for (let i = 0; i < 5; i++) expect((await site.ask('/status/200')).body).toBe('fine')
+    },
+  },
+  {
+    name: 'two hundred headers pass both ways',
+    async run(world) {
+      const site = await world.serve([await world.app()])
+      const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`x-${i}`, 'y']))
+      expect((await site.ask({ headers: many })).json().headers['x-199']).toBe('y')
+      expect((await site.ask('/headers/200')).headers['x-199']).toBe('y')
     },
   },
 ]

@@ -121,6 +121,7 @@ function globalSection({ fileLimit, threads }: ConfigurationInput, listeners: re
   nbthread ${threads}
   hard-stop-after 24h
   tune.bufsize ${Math.ceil(bufferBytes / 4096) * 4096}
+  tune.http.maxhdr 1000
   tune.lua.session-timeout 4s`
 }
 

@@ -64,6 +64,8 @@ export function publicRules({ port, secure, limits, redirects, assets }: Fronten
       ? []
       : [`http-request set-var(txn.err) str(BODY_TOO_LARGE) if { req.body_size gt ${limits.bodyBytes} }`]),
     'http-request set-var(txn.err) str(BAD_REQUEST) if METH_CONNECT or !{ req.hdr(host) -m found } { req.ver 1.1 }',
+    // Applications build links from their Host, and may read another one than we in these.
+    "http-request set-var(txn.err) str(BAD_REQUEST) if { req.fhdr(host) -m reg '[[:space:],/\\\\?#@]' }",
     'http-request set-var(txn.h) req.hdr(host),host_only,lower,rtrim(.)',
     'http-request set-var(txn.p) path,concat(/)',
     `http-request set-var(txn.e) str(${port}|),concat(,txn.h,|),concat(,txn.p),map_beg(maps/hosts.map)`,
@@ -141,13 +143,16 @@ const assetRules = [
 function forwardRules(secure: boolean): string[] {
   return [
     'http-request lua.hop_request if { req.hdr(connection) -m found } !{ req.fhdr(connection) -i -m str close keep-alive upgrade }',
+    // What a proxy would be asked; behind HTTP/2 the address is always whole, and shortened on its way out.
+    'http-request set-uri %[pathq] if { req.ver -m beg 1. } { url_beg -i http }',
     'http-request del-header x-sluice- -m beg',
     'http-request del-header keep-alive',
     'http-request del-header proxy-connection',
     'http-request del-header te',
     'http-request add-header x-forwarded-for %[src]',
     `http-request set-header x-forwarded-proto ${secure ? 'https' : 'http'}`,
-    'http-request set-header x-forwarded-host %[req.hdr(host)]',
+    'http-request set-header x-forwarded-host %[req.hdr(host)] if { req.hdr(host) -m found }',
+    'http-request del-header x-forwarded-host if !{ req.hdr(host) -m found }',
   ]
 }
 

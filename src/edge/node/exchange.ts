@@ -11,7 +11,7 @@ import { type RequestHead, upstreamHead } from './request-head.ts'
 import type { ResponseHead } from './response-parser.ts'
 import { serveStaticService } from './static-service.ts'
 import { Tally } from './tally.ts'
-import type { ResponseSink, UpstreamConnection } from './upstream-connection.ts'
+import type { Loss, ResponseSink, UpstreamConnection } from './upstream-connection.ts'
 
 const MAX_ATTEMPTS = 4
 /** Bodies up to this size leave in one write with their head. */
@@ -198,7 +198,8 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     if (this.#body !== null && !this.#body.isComplete) connection?.abandon()
     this.#isOver = true
     const response = this.#response
-    if (!this.#isHeadSent) this.#sendHead()
+    // A head that no client may get was made by somebody who may have said more than he should.
+    if (!this.#isHeadSent && !this.#sendHead()) return connection?.abandon()
     const last = this.#firstChunk
     this.#firstChunk = null
     if (trailers !== null && response.headersSent) response.addTrailers(headersOf(trailers))
@@ -208,7 +209,8 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     this.#leave()
   }
 
-  onLost(error: Error, connected: boolean): void {
+  onLost(error: Error, how: Loss): void {
+    const connected = how !== 'refused'
     this.#connection = null
     const backend = this.#backend
     if (this.#answer !== null) {
@@ -225,7 +227,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     if (isRefused && backend !== null) this.#core.refused(backend)
     // An instance that refuses is asked no more until it is healthy: that needs no other bound.
     if (!isRefused) this.#attempts++
-    if (!this.#mayTryAgain(connected)) {
+    if (how === 'malformed' || !this.#mayTryAgain(connected)) {
       backend?.brokeOff()
       return this.#fail('APP_UNREACHABLE', this.#body !== null)
     }
@@ -305,9 +307,9 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     else if (isNew && this.#isHeadSent) flushHead(this.#response)
   }
 
-  #sendHead(): void {
+  #sendHead(): boolean {
     const answer = this.#answer
-    if (answer === null || this.#isHeadSent) return
+    if (answer === null || this.#isHeadSent) return true
     this.#isHeadSent = true
     const { headers } = answer
     headers.push(RELEASE_HEADER, this.#service?.release ?? '')
@@ -315,11 +317,13 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     if (this.#core.isLeaving) headers.push('connection', 'close')
     try {
       writeHead(this.#response, answer.status, answer.message, headers)
+      return true
     } catch {
       // The application sent a header that no client may get.
       this.#isHeadSent = false
       this.#tally.brokeOff()
       this.#fail('APP_UNREACHABLE')
+      return false
     }
   }
 

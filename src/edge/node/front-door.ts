@@ -23,7 +23,7 @@ export function frontDoor(core: Core, portOf: () => Port | undefined): ListenerH
           method: request.method ?? '',
           close,
         })
-      const path = originForm(request.url ?? '')
+      const path = originForm(request.url ?? '', head.host)
       if (path === null || isFaulty(head, request)) return refuse('BAD_REQUEST', true)
       const environment = environmentOf(core, port, head, path)
       if (port === undefined || environment === null) return refuse('ROUTE_NOT_FOUND')
@@ -52,7 +52,7 @@ export function frontDoor(core: Core, portOf: () => Port | undefined): ListenerH
       const port = portOf()
       const head = readRequestHead(request.rawHeaders)
       const refuse = (text: string) => void client.end(text)
-      const path = originForm(request.url ?? '')
+      const path = originForm(request.url ?? '', head.host)
       if (path === null || isFaulty(head, request)) return refuse(rawAnswer('BAD_REQUEST'))
       const environment = environmentOf(core, port, head, path)
       if (port === undefined || environment === null) return refuse(rawAnswer('ROUTE_NOT_FOUND'))
@@ -76,11 +76,11 @@ function openTunnel(
 }
 
 /** `GET http://host/path` is what a proxy gets; the application must see `/path`. Null: nothing we forward. */
-function originForm(url: string): string | null {
+function originForm(url: string, host: string | undefined): string | null {
   if (url.startsWith('/') || url === '*') return url
-  const found = /^https?:\/\/[^/?#]+(.*)$/i.exec(url)
-  if (found === null) return null
-  const rest = found[1] ?? ''
+  const [, authority = '', rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
+  // Two different hosts: one would choose the route, and the application might believe the other.
+  if (authority === '' || authority.toLowerCase() !== host?.toLowerCase()) return null
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 

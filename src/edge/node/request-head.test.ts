@@ -32,6 +32,9 @@ describe('reading the head of a request', () => {
     ['Transfer-Encoding', 'gzip, chunked', 'X', '1'],
     ['Content-Length', '+5', 'X', '1'],
     ['Host', 'a', 'Host', 'b'],
+    ['Host', 'a, b', 'X', '1'],
+    ['Host', 'a/b', 'X', '1'],
+    ['Host', 'user@b', 'X', '1'],
   ])('finds fault with %s: %s beside %s: %s', (...raw) => {
     expect(read(...raw).fault).not.toBeNull()
   })
@@ -59,6 +62,19 @@ describe('reading the head of a request', () => {
     const text = upstreamHead({ method: 'GET', path: '/x', head, clientAddress: '2.2.2.2', isSecure: true })
     expect(text).toBe(
       'GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\n\r\n',
+    )
+  })
+
+  test('a client of HTTP/1.0 may name no host, and an IPv4 address is written as one', () => {
+    const text = upstreamHead({
+      method: 'GET',
+      path: '/',
+      head: read('Accept', '*/*'),
+      clientAddress: '::ffff:10.0.0.1',
+      isSecure: false,
+    })
+    expect(text).toBe(
+      'GET / HTTP/1.1\r\nAccept: */*\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: http\r\nHost:\r\n\r\n',
     )
   })
 })

@@ -41,6 +41,9 @@ const kinds = new Map(
   ].map((name) => [name, name] as const),
 )
 
+/** Applications build links from their Host, and may read another one than we in these. */
+const NO_HOST = /[\s,/\\?#@]/
+
 /** Reads raw headers (name, value, name, value) in one pass: this runs for each request, so it makes no objects per header. */
 export function readRequestHead(raw: readonly string[]): RequestHead {
   const head: RequestHead = {
@@ -79,11 +82,13 @@ export function readRequestHead(raw: readonly string[]): RequestHead {
     switch (kind) {
       case ':authority':
         head.host = value
+        if (NO_HOST.test(value)) head.fault = 'the Host is none'
         lines += `Host: ${value}\r\n`
         break
       case 'host':
         if (head.host !== undefined && head.host !== value) head.fault = 'two Host headers'
         if (head.host !== undefined) break
+        if (NO_HOST.test(value)) head.fault = 'the Host is none'
         head.host = value
         lines += `${name}: ${value}\r\n`
         break
@@ -127,6 +132,9 @@ export function readRequestHead(raw: readonly string[]): RequestHead {
   return head
 }
 
+/** A socket that serves both families shows IPv4 addresses so; applications compare them with plain ones. */
+const MAPPED = '::ffff:'
+
 /** The head that the application gets, complete with its empty line. */
 export function upstreamHead(options: {
   readonly method: string
@@ -138,7 +146,10 @@ export function upstreamHead(options: {
   readonly extra?: string
 }): string {
   const { method, path, head, clientAddress, isSecure, extra = '' } = options
-  const chain = head.forwardedFor === undefined ? clientAddress : `${head.forwardedFor}, ${clientAddress}`
-  const forwarded = `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\nX-Forwarded-Host: ${head.host ?? ''}\r\n`
+  const address = clientAddress.startsWith(MAPPED) ? clientAddress.slice(MAPPED.length) : clientAddress
+  const chain = head.forwardedFor === undefined ? address : `${head.forwardedFor}, ${address}`
+  // HTTP/1.0 knows requests without a host; HTTP/1.1 wants the header, be it empty.
+  const forwardedHost = head.host === undefined ? 'Host:' : `X-Forwarded-Host: ${head.host}`
+  const forwarded = `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\n${forwardedHost}\r\n`
   return `${method} ${path} HTTP/1.1\r\n${head.lines}${extra}${forwarded}\r\n`
 }

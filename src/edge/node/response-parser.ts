@@ -104,12 +104,15 @@ export class ResponseParser {
     const end = chunk.indexOf(END_OF_HEAD)
     if (end < 0) {
       if (chunk.length > MAX_HEAD_BYTES) throw malformed('the head is too large')
+      if (chunk.includes('\n\n')) throw malformed('its lines end without a carriage return')
       return -1
     }
     const head = this.#parseHead(chunk.toString('latin1', 0, end))
-    if (head.status < 200 && head.status !== 101) return end + 4
+    // Nobody asked for another protocol here: a tunnel reads its answers itself.
+    if (head.status === 101) throw malformed('it switches the protocol')
+    if (head.status < 200) return end + 4
     this.#events.onHead(head)
-    if (this.#isHead || head.status === 204 || head.status === 304 || head.status === 101) this.#end(null)
+    if (this.#isHead || head.status === 204 || head.status === 304) this.#end(null)
     else if (this.#chunked) this.#framing = 'chunk-size'
     else if (this.#length === 0) this.#end(null)
     else if (this.#length > 0) {
@@ -144,11 +147,11 @@ export class ResponseParser {
       let valueFrom = colon + 1
       while (text.charCodeAt(valueFrom) === 32 || text.charCodeAt(valueFrom) === 9) valueFrom++
       const value = text.slice(valueFrom, lineEnd).trimEnd()
-      const tokens = this.#note(name, value, status)
+      const tokens = this.#note(name, value)
       if (tokens === null) headers.push(name, value)
       else if (tokens !== '') named = [...(named ?? []), ...tokens.toLowerCase().split(',')]
     }
-    if (this.#chunked && this.#length >= 0) {
+    if (status === 204 || (this.#chunked && this.#length >= 0)) {
       this.#length = -1
       return { status, message, headers: without(headers, ['content-length', ...(named ?? [])]) }
     }
@@ -156,17 +159,18 @@ export class ResponseParser {
   }
 
   /** Null: the header goes on to the client. Else it belongs to this connection; a text names more such headers. */
-  #note(name: string, value: string, status: number): string | null {
+  #note(name: string, value: string): string | null {
+    if (isOurs(name)) return ''
     switch (name.length) {
       case 10:
         if (isNamed(name, 'connection')) {
           if (/\bclose\b/i.test(value)) this.#keepAlive = false
           else if (/\bkeep-alive\b/i.test(value)) this.#keepAlive = true
-          return status === 101 ? null : /^(?:keep-alive|close)$/i.test(value) ? '' : value
+          return /^(?:keep-alive|close)$/i.test(value) ? '' : value
         }
         return isNamed(name, 'keep-alive') ? '' : null
       case 7:
-        return isNamed(name, 'upgrade') && status !== 101 ? '' : null
+        return isNamed(name, 'upgrade') ? '' : null
       case 14: {
         if (!isNamed(name, 'content-length')) return null
         const length = /^\d{1,15}$/.test(value) ? Number(value) : -1
@@ -241,6 +245,11 @@ export class ResponseParser {
 
 function isNamed(name: string, lower: string): boolean {
   return name === lower || name.toLowerCase() === lower
+}
+
+/** `x-sluice-error` tells our answers from the application's: no application may send it. */
+function isOurs(name: string): boolean {
+  return (name.charCodeAt(0) | 32) === 120 && /^x-sluice-/i.test(name)
 }
 
 function without(headers: readonly string[], names: readonly string[]): string[] {

@@ -175,13 +175,14 @@ export class Tunnel implements Occupation, Waiter {
     }
     const head = this.#answer.toString('latin1', 0, end)
     const rest = this.#answer.subarray(end + 4)
-    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0)
+    const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)/.exec(head)?.[1] ?? 0)
+    // Not HTTP: what ends a connection that has begun is no answer.
+    if (status === 0) return void this.#app?.destroy()
     this.#tally.answered(status)
     const isUpgraded = status === 101
+    const own = head.replace(/\r\nx-sluice-[^\r]*/gi, '')
     // A refusal passes as it is; its end is the end of the connection, as the client's next request needs a parser again.
-    const lines = isUpgraded
-      ? head
-      : `${head.replace(/\r\n(?:connection|keep-alive):[^\r]*/gi, '')}\r\nConnection: close`
+    const lines = isUpgraded ? own : `${own.replace(/\r\n(?:connection|keep-alive):[^\r]*/gi, '')}\r\nConnection: close`
     this.#client.write(`${lines}\r\n${RELEASE_HEADER}: ${this.#service?.release}\r\n\r\n`, 'latin1')
     if (!isUpgraded) return this.#passRefusal(head, rest)
     this.#isOpen = true

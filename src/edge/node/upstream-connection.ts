@@ -8,9 +8,12 @@ export interface ResponseSink extends ResponseEvents {
   onPause(): void
   /** The application takes more of the request's body. */
   onDrain(): void
-  /** The connection ended before the answer did. `connected`: false when there never was one. */
-  onLost(error: Error, connected: boolean): void
+  /** The connection ended before the answer did. */
+  onLost(error: Error, how: Loss): void
 }
+
+/** `refused`: there never was a connection. `broken`: it ended. `malformed`: what came was no answer. */
+export type Loss = 'refused' | 'broken' | 'malformed'
 
 /** Applications close idle connections after 5 s by default: never use one that may be closed just now. */
 const IDLE_MS = 4000
@@ -110,7 +113,7 @@ export class UpstreamConnection implements ResponseEvents {
       this.#parser.execute(data)
       this.#sink?.onPause()
     } catch (error) {
-      this.#lose(error instanceof Error ? error : new Error(String(error)))
+      this.#lose(error instanceof Error ? error : new Error(String(error)), 'malformed')
       this.socket.destroy()
     }
   }
@@ -120,9 +123,9 @@ export class UpstreamConnection implements ResponseEvents {
     this.socket.destroy()
   }
 
-  #lose(error: Error): void {
+  #lose(error: Error, how: Loss = this.#isConnected ? 'broken' : 'refused'): void {
     const sink = this.#sink
     this.#sink = null
-    sink?.onLost(error, this.#isConnected)
+    sink?.onLost(error, how)
   }
 }

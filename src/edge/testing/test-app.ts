@@ -125,6 +125,17 @@ function answer(request: IncomingMessage, response: ServerResponse, { id, releas
   const url = new URL(request.url ?? '/', 'http://app')
   const [, verb = '', argument = ''] = url.pathname.split('/')
   switch (verb) {
+    case 'raw':
+      // What no framework would send.
+      request.socket.write(Buffer.from(argument, 'base64url'))
+      return
+    case 'spoof':
+      response.writeHead(500, { 'x-sluice-error': 'HOLD_TIMEOUT', 'x-sluice-release': 'r9' }).end('own')
+      return
+    case 'headers':
+      response.writeHead(200, Object.fromEntries(Array.from({ length: Number(argument) }, (_, i) => [`x-${i}`, 'y'])))
+      response.end('fine')
+      return
     case 'status':
       response.writeHead(Number(argument), { 'x-instance': id }).end(Number(argument) === 200 ? 'fine' : undefined)
       return
