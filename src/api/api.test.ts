@@ -67,6 +67,15 @@ test('answers what is no JSON, too large or unknown with a problem', async () =>
   expect(await nothing.json()).toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('refuses a character that nothing of ours can hold, wherever it stands', async () => {
+  const { call, client } = await served()
+  const answer = await call('/api/v1/releases/%00')
+  expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'USAGE' })])
+  const broken = deployRequest()
+  await expect(client.deploy({ ...broken, by: 'a\0b' }, 'key')).rejects.toMatchObject({ code: 'USAGE' })
+  await expect(client.environment('a\0')).rejects.toMatchObject({ code: 'USAGE' })
+})
+
 test('lists every problem of a request at once, and at most a hundred', async () => {
   const { call } = await served()
   const good = deployRequest()

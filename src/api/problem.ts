@@ -63,6 +63,11 @@ export function invalidRequest(target: string, error: ZodError): SluiceError {
 function fromHttpException(error: HTTPException): SluiceError {
   const codes: Readonly<Record<number, ErrorCode>> = { 401: 'UNAUTHORIZED', 403: 'FORBIDDEN_HOST', 404: 'NOT_FOUND' }
   const code = codes[error.status] ?? 'USAGE'
+  if (error.status === 415) {
+    return new SluiceError(code, 'the body of the request is of another type', {
+      hint: 'send Content-Type: application/json',
+    })
+  }
   const message = /json/i.test(error.message) ? 'the body of the request is not JSON' : error.message
   return new SluiceError(code, message)
 }

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { SluiceError } from '../model/error.ts'
 import { invalidRequest } from './problem.ts'
 import { problemSchema } from './schemas/common.ts'
 
@@ -6,9 +7,20 @@ import { problemSchema } from './schemas/common.ts'
 export function router(): OpenAPIHono {
   return new OpenAPIHono({
     defaultHook: (result) => {
-      if (!result.success) throw invalidRequest(result.target === 'json' ? 'body' : result.target, result.error)
+      const place = result.target === 'json' ? 'body' : result.target
+      if (!result.success) throw invalidRequest(place, result.error)
+      if (holdsNul(result.data)) {
+        throw new SluiceError('USAGE', `the ${place} of the request holds a NUL character`, { hint: 'leave it out' })
+      }
     },
   })
+}
+
+/** Neither PostgreSQL nor an environment variable can hold one. */
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([key, item]) => key.includes('\0') || holdsNul(item))
 }
 
 const problem = (description: string) => ({

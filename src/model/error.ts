@@ -100,7 +100,7 @@ export const errorCodes = {
   CONFIG_TIMEOUT: usage,
   CONFIG_THROWS: usage,
   CONFIG_NOT_SERIALIZABLE: usage,
-  ENVIRONMENT_UNKNOWN: usage,
+  ENVIRONMENT_UNKNOWN: notFound,
   // things that are not there
   NOT_FOUND: notFound,
   RELEASE_UNKNOWN: notFound,
