@@ -24,10 +24,12 @@ export async function buildEnvironment(options: {
   /** Marks every process of this build, so that one that left its group is found too. */
   readonly mark: string
   readonly nodeFolder: string
+  /** Last on PATH: package managers that had to be fetched. */
+  readonly programs: string
   readonly temporary: string
   readonly caches: string
 }): Promise<BuildEnvironment> {
-  const { own, user, mark, nodeFolder, temporary, caches } = options
+  const { own, user, mark, nodeFolder, programs, temporary, caches } = options
   await mkdir(temporary, { recursive: true })
   const take = (pattern: RegExp) =>
     Object.fromEntries(
@@ -43,7 +45,7 @@ export async function buildEnvironment(options: {
     NO_COLOR: '1',
     TMPDIR: temporary,
     ...user,
-    PATH: [nodeFolder, user.PATH ?? base.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(delimiter),
+    PATH: [nodeFolder, user.PATH ?? base.PATH ?? '/usr/local/bin:/usr/bin:/bin', programs].join(delimiter),
     SLUICE_BUILD: mark,
   }
   const forInstall = {
@@ -52,6 +54,7 @@ export async function buildEnvironment(options: {
     npm_config_store_dir: join(caches, 'pnpm'),
     YARN_CACHE_FOLDER: join(caches, 'yarn'),
     // Zero-install folders and the artifact need the packages inside of the tree.
+    YARN_GLOBAL_FOLDER: join(caches, 'yarn-global'),
     YARN_ENABLE_GLOBAL_CACHE: 'false',
     YARN_ENABLE_TELEMETRY: 'false',
     PIP_CACHE_DIR: join(caches, 'pip'),

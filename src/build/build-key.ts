@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { BuildRequest } from './builder.ts'
 
 /** Raise it when the same source and settings would give another artifact than before. */
-const formatVersion = 1
+const formatVersion = 2
 
 /** Names everything that decides what a build gives. `source`: a git tree, or the manifest of a plain folder. */
 export function buildKeyOf(

@@ -13,7 +13,7 @@ export interface InstallContext {
   readonly nodeVersion: string
   readonly scratch: string
   readonly lines: LineSink
-  run(argv: readonly [string, ...string[]], cwd: string): Promise<CommandResult>
+  run(argv: readonly [string, ...string[]], cwd: string, env?: Readonly<Record<string, string>>): Promise<CommandResult>
 }
 
 /** Brings the packages of one lock file into its folder, from the cache where it has them. Throws `BUILD_FAILED`. */
@@ -45,7 +45,7 @@ async function installAnew(installer: Installer, context: InstallContext): Promi
 async function step(argv: readonly [string, ...string[]], installer: Installer, context: InstallContext) {
   const command = argv.map((part) => part.replace(`${installer.folder}/`, '')).join(' ')
   context.lines.add(`$ ${command}`)
-  const result = await explainMissing(argv[0], () => context.run(argv, installer.folder))
+  const result = await explainMissing(argv[0], () => context.run(argv, installer.folder, installer.env))
   assertSucceeded('installing packages', command, result, hintFor(installer, result))
 }
 

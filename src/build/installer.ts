@@ -17,6 +17,10 @@ export interface Installer {
   readonly product: 'node_modules' | '.venv' | null
   /** Files whose content decides what is installed, relative to `folder`. */
   readonly inputs: readonly string[]
+  /** The package manager as it is run: itself, or fetched by npm. */
+  readonly program: readonly [string, ...string[]]
+  /** Variables that its commands get in addition. */
+  readonly env: Readonly<Record<string, string>>
   /** Scripts of the project itself that an installation runs at its end. */
   readonly afterwards: readonly string[]
 }
@@ -69,6 +73,7 @@ async function npm({ folder, file, packageJson }: Found): Promise<Installer> {
   return {
     name: 'npm',
     folder,
+    program: ['npm'],
     command: ['npm', 'ci', '--no-audit', '--no-fund', '--include=dev'],
     prune: ['npm', 'prune', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--offline'],
     ...cacheRules(packageJson, folder, [file, 'package.json', '.npmrc']),
@@ -81,6 +86,7 @@ async function pnpm({ folder, file, packageJson, path }: Found): Promise<Install
   return {
     name: 'pnpm',
     folder,
+    program,
     command: [...program, 'install', '--frozen-lockfile', '--prod=false'],
     prune: [...program, 'prune', '--prod', '--ignore-scripts'],
     ...cacheRules(packageJson, folder, [file, 'package.json', '.npmrc']),
@@ -100,6 +106,7 @@ async function yarnClassic({ folder, file, packageJson, path }: Found): Promise<
   return {
     name: 'yarn',
     folder,
+    program,
     command: [...install, '--production=false'],
     prune: [...install, '--production', '--ignore-scripts', '--prefer-offline'],
     ...cacheRules(packageJson, folder, [file, 'package.json', '.npmrc', '.yarnrc']),
@@ -108,6 +115,7 @@ async function yarnClassic({ folder, file, packageJson, path }: Found): Promise<
 
 async function yarnModern({ folder, file, packageJson, path }: Found): Promise<Installer> {
   const settings = await readFile(join(folder, '.yarnrc.yml'), 'utf8').catch(() => '')
+  const hasNodeModules = /^nodeLinker:\s*["']?(?:node-modules|pnpm)\b/m.test(settings)
   const own = /^yarnPath:\s*["']?([^"'\s]+)/m.exec(settings)?.[1]
   const version = versionOf('yarn', packageJson)
   const program =
@@ -117,10 +125,13 @@ async function yarnModern({ folder, file, packageJson, path }: Found): Promise<I
   return {
     name: 'yarn',
     folder,
+    program,
     command: [...program, 'install', '--immutable'],
     prune: [...program, 'workspaces', 'focus', '--all', '--production'],
     ...cacheRules(packageJson, folder, [file]),
     product: null, // may be Plug'n'Play, with files outside of node_modules
+    // Without node_modules the cache is where packages are run from: it has to be a part of the artifact.
+    env: hasNodeModules ? {} : { YARN_CACHE_FOLDER: join(folder, '.yarn', 'cache') },
   }
 }
 
@@ -130,10 +141,12 @@ function pythonInstaller(folder: string): Installer | null {
   return {
     name: 'pip',
     folder,
+    program: ['python3'],
     command: ['python3', '-m', 'venv', '--copies', '.venv'],
     prune: null,
     product: '.venv',
     inputs: [file],
+    env: {},
     afterwards: [],
   }
 }
@@ -146,6 +159,7 @@ function cacheRules(found: PackageJson, folder: string, inputs: readonly string[
   return {
     product: changesPackages || isWorkspace ? null : ('node_modules' as const),
     inputs,
+    env: {},
     afterwards: 'prepare' in scripts ? ['prepare'] : [],
   }
 }

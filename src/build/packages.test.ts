@@ -4,6 +4,8 @@ import { appendFile, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../support/run.ts'
+import { provideFetchedPrograms } from './fetched-programs.ts'
+import { type Installer, installersFor } from './installer.ts'
 import { makeWorkshop, type Workshop } from './testing/project.ts'
 
 let shop: Workshop
@@ -134,3 +136,29 @@ with zipfile.ZipFile('wheels/greet-1.0-py3-none-any.whl', 'w') as wheel:
     wheel.writestr(info + 'entry_points.txt', '[console_scripts]\\ngreet = greet:main\\n')
     wheel.writestr(info + 'RECORD', '')
 `
+
+describe('package managers that are not on this machine', () => {
+  it('are there for the build commands too, after those that are', async () => {
+    const directory = join(shop.root, 'programs')
+    const installer = { name: 'pnpm', program: ['node', 'tool.cjs'], folder: shop.project } as unknown as Installer
+    await shop.write({ 'tool.cjs': 'console.log(process.argv.slice(2).join(" "), process.env.npm_config_cache)' })
+    await provideFetchedPrograms([installer], { directory, caches: join(shop.root, "it's") })
+    const text = execFileSync(join(directory, 'pnpm'), ['run', 'build'], { cwd: shop.root, encoding: 'utf8' })
+    expect(text).toBe(`run build ${join(shop.root, "it's", 'npm')}\n`)
+  })
+
+  it('of the project or fetched, yarn without node_modules keeps its packages in the artifact', async () => {
+    await shop.write({
+      'package.json': '{"dependencies":{"a":"1"},"packageManager":"yarn@4.5.0"}',
+      'yarn.lock': '__metadata:\n  version: 8\n',
+    })
+    const installer = async () => (await installersFor(shop.project, shop.project, '/nowhere'))[0]
+    const cache = join(shop.project, '.yarn', 'cache')
+    expect(await installer()).toMatchObject({
+      program: ['npm', 'exec', '--yes', '--package=@yarnpkg/cli-dist@4.5.0', '--', 'yarn'],
+      env: { YARN_CACHE_FOLDER: cache },
+    })
+    await shop.write({ '.yarnrc.yml': 'nodeLinker: node-modules\nyarnPath: .yarn/yarn.cjs\n' })
+    expect(await installer()).toMatchObject({ program: ['node', '.yarn/yarn.cjs'], env: {} })
+  })
+})

@@ -5,13 +5,14 @@ import { SluiceError } from '../model/error.ts'
 import type { BuildFolder } from './build-folder.ts'
 import type { BuildRequest, BuildService } from './builder.ts'
 import { assertSucceeded, shell } from './command.ts'
+import { provideFetchedPrograms } from './fetched-programs.ts'
 import { install, pruneDevelopmentPackages } from './install.ts'
 import { type Installer, installersFor } from './installer.ts'
 import { limitedLog } from './lines.ts'
 import { isInside } from './manifest.ts'
 import { engineWarning } from './node-version.ts'
 import { collectNodeModules, collectOutput, nodeModulesRule, resolveLinks } from './output.ts'
-import { makeTools, type Tools } from './tools.ts'
+import { makeTools, programsFolder, type Tools } from './tools.ts'
 
 export interface ServicesOptions {
   readonly request: BuildRequest
@@ -58,6 +59,7 @@ async function prepare(
   const warning = await engineWarning(folder, tools.nodeVersion)
   if (warning !== null) say(`warning: ${warning}`)
   const installers = service.install === 'auto' ? await installersFor(folder, source, tools.path) : []
+  await provideFetchedPrograms(installers, { directory: programsFolder(options.folder), caches: options.caches })
   return { service, tools, installers }
 }
 
@@ -134,6 +136,9 @@ async function hintFor(lines: readonly string[], cwd: string): Promise<string> {
       return `${missing} was not found and no packages are installed: commit a lock file or set build.install`
     return `${missing} was not found: is it among the project's packages, or installed on this machine?`
   }
+  const own = /\bsluice\.config\.[mc]?ts\b/.exec(text)?.[0]
+  if (own !== undefined && /\bTS\d{4}\b/.test(text))
+    return `the project’s own compiler takes ${own} for a part of the application: name it in "exclude" of tsconfig.json, or rename it to sluice.config.mjs`
   if (text.includes('heap out of memory'))
     return 'the build ran out of memory: set NODE_OPTIONS=--max-old-space-size=… in build.env'
   return 'the last lines above say why; the same commands in a clean clone should fail the same way'

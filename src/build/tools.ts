@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { buildEnvironment, ownNodeFolder } from './build-environment.ts'
+import type { BuildFolder } from './build-folder.ts'
 import type { BuildService } from './builder.ts'
 import { type CommandResult, runCommand } from './command.ts'
 import type { InstallContext } from './install.ts'
@@ -27,6 +28,7 @@ export async function makeTools(service: BuildService, options: ServicesOptions,
     own: environment,
     user: request.env,
     mark: folder.mark,
+    programs: programsFolder(folder),
     nodeFolder: nodePath ?? (await ownNodeFolder(join(folder.scratch, 'node'), execPath)),
     temporary: join(folder.scratch, 'tmp'),
     caches,
@@ -43,10 +45,13 @@ export async function makeTools(service: BuildService, options: ServicesOptions,
       nodeVersion,
       scratch: folder.scratch,
       lines,
-      run: (argv, cwd) => runWith(argv, cwd, env.forInstall),
+      run: (argv, cwd, more) => runWith(argv, cwd, { ...env.forInstall, ...more }),
     },
   }
 }
+
+/** Where package managers go that had to be fetched. */
+export const programsFolder = (folder: BuildFolder): string => join(folder.scratch, 'programs')
 
 function withLocalPrograms(env: Readonly<Record<string, string>>, cwd: string): Readonly<Record<string, string>> {
   const local = [join(cwd, '.venv', 'bin'), join(cwd, 'node_modules', '.bin')].filter((path) => existsSync(path))

@@ -1,5 +1,4 @@
 import { basename } from 'node:path'
-import * as prompts from '@clack/prompts'
 import { detectProject } from '../../config/detect/detect-project.ts'
 import { writeInitialConfig } from '../../config/detect/write-config.ts'
 import { SluiceError } from '../../model/error.ts'
@@ -13,8 +12,8 @@ export const init: Handler = async ({ options }, context) => {
     if (!context.isInteractive) {
       throw new SluiceError('USAGE', 'nobody can be asked here', { hint: 'write `sluice init --yes`' })
     }
-    const answer = await prompts.confirm({ message: 'Write sluice.config.ts?' })
-    if (answer !== true) return { json: { status: 'cancelled' }, text: 'nothing was written' }
+    if (!(await context.confirm('Write the configuration?')))
+      return { json: { status: 'cancelled' }, text: 'nothing was written' }
   }
   const { file, text } = await writeInitialConfig(context.cwd, detected)
   return {

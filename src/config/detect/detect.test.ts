@@ -91,7 +91,7 @@ test('SvelteKit without adapter-node is told exactly what to do', async () => {
     }),
   )
   expect(kit2.todo).toEqual([
-    'run: pnpm add -D @sveltejs/adapter-node',
+    'run: pnpm add -D @sveltejs/adapter-node@5',
     "in svelte.config.js, replace '@sveltejs/adapter-auto' by '@sveltejs/adapter-node'",
   ])
   const bare = await detectProject(
@@ -103,6 +103,17 @@ test('SvelteKit without adapter-node is told exactly what to do', async () => {
   expect(bare.todo).toEqual([
     'run: npm install -D @sveltejs/adapter-node',
     "in vite.config.ts, add: import adapter from '@sveltejs/adapter-node' and write sveltekit({ adapter: adapter() })",
+  ])
+})
+
+test('SvelteKit 2 that is configured in vite.config is told to change that file', async () => {
+  const dir = await temporaryFolder({
+    ...packageJson({ devDependencies: { '@sveltejs/kit': '^2.63.0', '@sveltejs/adapter-auto': '^7.0.0' } }),
+    'vite.config.ts': `import adapter from '@sveltejs/adapter-auto'\nexport default { plugins: [sveltekit({ adapter: adapter() })] }`,
+  })
+  expect((await detectProject(dir)).todo).toEqual([
+    'run: npm install -D @sveltejs/adapter-node@5',
+    "in vite.config.ts, replace '@sveltejs/adapter-auto' by '@sveltejs/adapter-node'",
   ])
 })
 
@@ -147,6 +158,26 @@ for (const framework of ['express', 'fastify', 'hono']) {
   })
 }
 
+test('a start script needs no package manager where it is one program', async () => {
+  const startOf = async (start: string, more: object = {}, files: Files = { 'pnpm-lock.yaml': '' }) => {
+    const scripts = { start, ...more }
+    const dependencies = { express: '5.0.0', tsx: '4.0.0' }
+    const dir = await temporaryFolder({ 'package.json': JSON.stringify({ scripts, dependencies }), ...files })
+    const { services } = (await detectProject(dir)).config
+    return services.web !== undefined && 'start' in services.web ? services.web.start : null
+  }
+  expect(await startOf('NODE_ENV=production node dist/server.js')).toBe('NODE_ENV=production node dist/server.js')
+  expect(await startOf('tsx src/server.ts')).toBe('./node_modules/.bin/tsx src/server.ts')
+  expect(await startOf('node a.js && node b.js')).toBe('npm run start')
+  expect(await startOf('node a.js', { prestart: 'node prepare.js' })).toBe('npm run start')
+  const pnp = { 'yarn.lock': '__metadata:\n  version: 8\n' }
+  expect(await startOf('node server.js', {}, pnp)).toBe('node -r ./.pnp.cjs server.js')
+  expect(await startOf('node server.js', {}, { ...pnp, '.yarnrc.yml': 'nodeLinker: node-modules\n' })).toBe(
+    'node server.js',
+  )
+  expect(await startOf('node server.js', {}, { 'yarn.lock': '# yarn lockfile v1\n' })).toBe('node server.js')
+})
+
 test('a server that cannot work yet is told why', async () => {
   const { detected, config } = await initialised({
     'package.json': JSON.stringify({
@@ -156,7 +187,10 @@ test('a server that cannot work yet is told why', async () => {
     }),
     'server.ts': 'app.listen(3000)',
   })
-  expect(only(config)).toMatchObject({ service: { start: 'npm run start' }, build: { command: 'npm run build' } })
+  expect(only(config)).toMatchObject({
+    service: { start: './node_modules/.bin/tsx server.ts' },
+    build: { command: 'npm run build' },
+  })
   expect(detected.todo).toEqual([
     'let the server listen on the port that the variable PORT names: each instance gets a port of its own',
     'move tsx from devDependencies to dependencies: the start script runs it in production',
@@ -240,6 +274,18 @@ test('a configuration that is there is never overwritten', async () => {
     code: 'USAGE',
     message: 'sluice.config.yaml exists already',
   })
+})
+
+test('where the compiler of the project would take it in, the file is plain JavaScript', async () => {
+  const dir = await temporaryFolder({
+    ...packageJson({ scripts: { build: 'tsc', start: 'node dist/index.js' }, dependencies: { hono: '4.0.0' } }),
+    'tsconfig.json': JSON.stringify({ compilerOptions: { rootDir: './src', outDir: './dist' } }),
+    'src/index.ts': 'serve({ port: process.env.PORT })',
+  })
+  const { file } = await writeInitialConfig(dir, await detectProject(dir))
+  expect(file).toBe(join(dir, 'sluice.config.mjs'))
+  const { document } = await loadConfig({ cwd: dir, deadlineMs: 30_000 })
+  expect(document).toMatchObject({ services: { web: { start: 'node dist/index.js' } } })
 })
 
 test('the file that is written reads well', async () => {

@@ -14,8 +14,8 @@ export interface ProjectFolder {
   readonly productionPackages: Readonly<Record<string, string>>
   readonly scripts: Readonly<Record<string, string>>
   readonly main: string | null
-  /** `npm run <script>` of the package manager whose lock file is there. */
-  script(name: string): string
+  /** `npm run <script>` of the package manager whose lock file is there, or of another: npm is there wherever Node is. */
+  script(name: string, by?: PackageManager): string
   readonly manager: PackageManager
   readonly hasLockFile: boolean
   /** Source files with one of the endings, at most 300, with their text. */
@@ -58,7 +58,7 @@ export async function openProjectFolder(dir: string): Promise<ProjectFolder> {
     productionPackages,
     scripts,
     main: typeof packageJson.main === 'string' ? packageJson.main : null,
-    script: (name) => `${manager} run ${name}`,
+    script: (name, by = manager) => `${by} run ${name}`,
     manager,
     hasLockFile: lockFiles.some(([file]) => has(file)),
     sources: (endings) => readSources(root, endings),

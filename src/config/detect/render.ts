@@ -11,8 +11,8 @@ const comments: Readonly<Record<string, string>> = {
   fallback: 'Served for paths of the application’s own router.',
 }
 
-/** A `sluice.config.ts` that a person goes on with. */
-export function renderTypeScript(config: Config): string {
+/** A `sluice.config.ts` (or `.mjs`: the text is the same) that a person goes on with. */
+export function renderModule(config: Config): string {
   return `import { defineConfig } from 'sluice'\n\nexport default defineConfig(${render(config, 0)})\n`
 }
 

@@ -20,7 +20,10 @@ export const sveltekit: Detector = {
       framework: `${framework} with adapter-node`,
       service: 'web',
       settings: await webService(folder, settings),
-      todo: adapter === 'node' && 'adapter-node' in shortNames(folder) ? [] : missingAdapter(folder, adapter, version),
+      todo:
+        adapter === 'node' && 'adapter-node' in shortNames(folder)
+          ? []
+          : await missingAdapter(folder, adapter, version),
       notes: [],
     }
   },
@@ -75,31 +78,41 @@ async function staticSite(folder: ProjectFolder, settings: string, framework: st
   }
 }
 
-function missingAdapter(folder: ProjectFolder, adapter: string | null, version: number | null): readonly string[] {
+async function missingAdapter(folder: ProjectFolder, adapter: string | null, version: number | null) {
   const install = { npm: 'npm install -D', pnpm: 'pnpm add -D', yarn: 'yarn add -D', bun: 'bun add -d' }[folder.manager]
-  const steps = adapter === 'node' ? [] : [adapterStep(folder, adapter, version)]
-  return 'adapter-node' in shortNames(folder) ? steps : [`run: ${install} @sveltejs/adapter-node`, ...steps]
+  // The newest adapter is for SvelteKit 3 alone.
+  const range = version === 2 ? '@5' : ''
+  const steps = adapter === 'node' ? [] : [await adapterStep(folder, adapter, version)]
+  return 'adapter-node' in shortNames(folder) ? steps : [`run: ${install} @sveltejs/adapter-node${range}`, ...steps]
 }
 
-function adapterStep(folder: ProjectFolder, adapter: string | null, version: number | null): string {
-  const isInVite = version !== null && version >= 3
-  const file =
-    (isInVite ? viteFiles : svelteFiles).find((name) => folder.has(name)) ?? (isInVite ? viteFiles[0] : svelteFiles[0])
+async function adapterStep(folder: ProjectFolder, adapter: string | null, version: number | null): Promise<string> {
   if (adapter !== null) {
+    const file = await fileNaming(folder, `@sveltejs/adapter-${adapter}`)
     return `in ${file}, replace '@sveltejs/adapter-${adapter}' by '@sveltejs/adapter-node'`
   }
-  return isInVite
-    ? `in ${file}, add: import adapter from '@sveltejs/adapter-node' and write sveltekit({ adapter: adapter() })`
-    : `in ${file}, add: import adapter from '@sveltejs/adapter-node' and write kit: { adapter: adapter() }`
+  // SvelteKit 3 looks into Vite's file only; SvelteKit 2 into its own where there is one.
+  const own = version !== null && version >= 3 ? undefined : svelteFiles.find((name) => folder.has(name))
+  return own === undefined
+    ? `in ${viteFiles.find((name) => folder.has(name)) ?? viteFiles[0]}, add: import adapter from '@sveltejs/adapter-node' and write sveltekit({ adapter: adapter() })`
+    : `in ${own}, add: import adapter from '@sveltejs/adapter-node' and write kit: { adapter: adapter() }`
+}
+
+async function fileNaming(folder: ProjectFolder, name: string): Promise<string> {
+  for (const file of [...svelteFiles, ...viteFiles]) {
+    if (withoutComments((await folder.read(file)) ?? '').includes(name)) return file
+  }
+  return viteFiles[0] ?? ''
 }
 
 /** Without comments, so that an adapter that was commented out does not count. */
 async function configuration(folder: ProjectFolder): Promise<string> {
   const texts = await Promise.all([...svelteFiles, ...viteFiles].map((name) => folder.read(name)))
-  return texts
-    .map((text) => text ?? '')
-    .join('\n')
-    .replaceAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
+  return withoutComments(texts.map((text) => text ?? '').join('\n'))
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
 }
 
 /** Of what is installed, else of the range that is asked for. */
