@@ -1,8 +1,9 @@
 'use strict'
 // Old syntax on purpose: this file runs on any Node >= 18, before anything is installed.
-const { spawnSync } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 
 const root = path.resolve(__dirname, '..')
@@ -66,4 +67,16 @@ function findNode() {
   process.exit(1)
 }
 
-module.exports = { ensureDependencies, findNode, root, satisfies }
+/** Runs a program as if it were this one: it gets our signals and its exit code is ours, 128 + n when signal n ended it. */
+function runInPlace(file, args, options, onExit) {
+  const child = spawn(file, args, Object.assign({ stdio: 'inherit' }, options))
+  // On a terminal Ctrl-C reaches it twice then, which is no more than once; sent to this process alone it must reach it at all.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    process.stderr.write('sluice: ' + file + ' cannot be run: ' + error.message + '\n')
+    onExit(1)
+  })
+  child.on('exit', (code, signal) => onExit(code === null ? 128 + (os.constants.signals[signal] || 1) : code))
+}
+
+module.exports = { ensureDependencies, findNode, root, runInPlace, satisfies }

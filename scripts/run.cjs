@@ -1,8 +1,7 @@
 'use strict'
 // Entry of every npm script: installs what is missing, finds the right Node, runs the task with it.
-const { spawn } = require('node:child_process')
 const path = require('node:path')
-const { ensureDependencies, findNode, root } = require('./bootstrap.cjs')
+const { ensureDependencies, findNode, root, runInPlace } = require('./bootstrap.cjs')
 
 ensureDependencies()
 const node = findNode()
@@ -31,14 +30,12 @@ if (!commands) {
 function next(index) {
   if (index === commands.length) return
   const [command, ...args] = commands[index]
-  const child = spawn(command, args.concat(index === commands.length - 1 ? rest : []), {
+  const options = {
     cwd: root,
-    stdio: 'inherit',
     env: Object.assign({}, process.env, { PATH: path.dirname(node) + path.delimiter + process.env.PATH }),
-  })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code, signal) => {
-    if (code !== 0) process.exit(code === null ? (signal === 'SIGINT' ? 130 : 1) : code)
+  }
+  runInPlace(command, args.concat(index === commands.length - 1 ? rest : []), options, (code) => {
+    if (code !== 0) process.exit(code)
     next(index + 1)
   })
 }

@@ -10,6 +10,10 @@ export interface Command {
   readonly args?: readonly Argument[]
   readonly options?: readonly Option[]
   readonly examples?: readonly string[]
+  /** Also what the first word alone means: `releases` is `releases list`. */
+  readonly isDefault?: boolean
+  /** How long it may take to end by itself after Ctrl-C, because it has to say or to stop more than others. */
+  readonly interruptMs?: number
   /** Loads the handler: start-up pays only for the command that is run. */
   readonly load: () => Promise<Handler>
 }
@@ -63,6 +67,8 @@ export interface Context {
   emit(type: string, data: object): void
   /** A client of the control plane; starts it when it is absent and `start` is set. */
   connect(options?: { readonly start?: boolean; readonly edge?: string }): Promise<ApiClient>
+  /** Asks the person at the terminal; throws `INTERRUPTED` on Ctrl-C. Only where `isInteractive`. */
+  confirm(question: string): Promise<boolean>
   /** Standard input, whole; null when it is a terminal. */
   readInput(): Promise<string | null>
 }

@@ -5,6 +5,7 @@ import { clientFor, ensureControlPlane } from '../control/start.ts'
 import { SluiceError } from '../model/error.ts'
 import { homeAt } from '../support/home.ts'
 import type { Context } from './command.ts'
+import { assertNotInterrupted, interruptedError, unlessInterrupted } from './interruption.ts'
 import { livingHere } from './living-here.ts'
 import type { Terminal } from './progress/view.ts'
 import type { CliOptions } from './run-cli.ts'
@@ -26,14 +27,25 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     throw new SluiceError('USAGE', `--output ${globals.output} is not known`, { hint: 'write --output ndjson' })
   }
   const output = globals.output === 'ndjson' ? 'ndjson' : globals.json === true ? 'json' : 'text'
-  const ensure = (edge?: string) =>
-    ensureControlPlane({
+  let sayAbove: ((line: string) => void) | null = null
+  const say = (line: string) => {
+    if (sayAbove === null) stderr.write(`${line}\n`)
+    else sayAbove(line)
+  }
+  const ensure = async (edge?: string) => {
+    assertNotInterrupted(options.interrupted)
+    const started = ensureControlPlane({
       homeRoot: home.root,
       execPath,
       environment,
-      onStart: () => stderr.write('starting the control plane …\n'),
+      onStart: () => say('starting the control plane …'),
       ...(edge === undefined ? {} : { edge }),
     })
+    return unlessInterrupted(started, options.interrupted, whileStarting, 0)
+  }
+  const divert = (to: typeof sayAbove) => {
+    sayAbove = to
+  }
   return {
     cwd,
     home,
@@ -41,13 +53,14 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     output,
     isInteractive:
       globals.input !== false && output === 'text' && stdin.isTTY && stderr.isTTY && environment.CI === undefined,
-    terminal: globals.input !== false && output === 'text' ? terminalOf(options, globals.color !== false) : null,
+    terminal:
+      globals.input !== false && output === 'text' ? terminalOf(options, globals.color !== false, divert) : null,
     isVerbose: globals.verbose === true,
     environment,
     execPath,
     interrupted: options.interrupted,
     by: environment.SLUICE_USER ?? userName(),
-    say: (line) => stderr.write(`${line}\n`),
+    say,
     print: (line) => stdout.write(`${line}\n`),
     emit: (type, data) => {
       if (output === 'ndjson') stdout.write(`${JSON.stringify({ v: 1, type, ...data })}\n`)
@@ -61,16 +74,42 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
       }
       return clientFor(home, living, start ? () => ensure(edge) : null)
     },
+    confirm: (question) => confirmed(options, question),
     readInput: async () => (stdin.isTTY ? null : text(stdin)),
   }
 }
 
-function terminalOf({ stderr, environment }: CliOptions, mayColor: boolean): Terminal | null {
+function whileStarting(): SluiceError {
+  return interruptedError(
+    'interrupted while the control plane started: nothing was asked of it',
+    'it may go on starting: see `sluice status`, stop it with `sluice down`',
+  )
+}
+
+/** Loaded when it is asked: the prompts are half of a command's start. */
+async function confirmed({ stdin, stderr, interrupted }: CliOptions, question: string): Promise<boolean> {
+  const { confirm, isCancel } = await import('@clack/prompts')
+  const answer = await confirm({ message: question, input: stdin, output: stderr, signal: interrupted })
+  if (isCancel(answer)) throw interruptedError('interrupted: nothing was answered', 'run it again, or with --yes')
+  return answer
+}
+
+function terminalOf(
+  { stderr, environment }: CliOptions,
+  mayColor: boolean,
+  divert: Terminal['divert'],
+): Terminal | null {
   if (!stderr.isTTY || environment.CI !== undefined || environment.TERM === 'dumb') return null
   return {
     write: (text) => stderr.write(text),
     // A terminal that was never told its size says 0.
     columns: () => (stderr.columns > 0 ? stderr.columns : 80),
+    rows: () => (stderr.rows > 0 ? stderr.rows : 24),
+    onResize: (listener) => {
+      stderr.on('resize', listener)
+      return () => stderr.off('resize', listener)
+    },
+    divert,
     hasColor: mayColor && (environment.NO_COLOR === undefined || environment.NO_COLOR === ''),
   }
 }

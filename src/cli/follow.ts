@@ -59,6 +59,9 @@ export async function followDeployment(
         if (asked.question !== null) view.note(questionText(asked))
       }
     }
+  } catch (error) {
+    // Its control plane was lost in the moment in which somebody left.
+    if (!signal.aborted) throw error
   } finally {
     view.close()
     if (timer !== null) clearTimeout(timer)

@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { isSluiceError, SluiceError } from '../model/error.ts'
 import type { Home } from '../support/home.ts'
 import { messageOf } from '../support/message-of.ts'
+import { interruptedError } from './interruption.ts'
 
 /** What was thrown, in words for the reader: what the system refused within the home and a Ctrl-C are no bugs of ours. */
 export function knownError(error: unknown, home: Home | null, interrupted: AbortSignal): SluiceError {
   if (isSluiceError(error)) return error
   if (interrupted.aborted && error instanceof Error && error.name === 'AbortError') {
-    return new SluiceError('INTERRUPTED', 'interrupted', { hint: 'see what is under way with `sluice status`' })
+    return interruptedError()
   }
   return (
     (home === null ? null : refusalIn(home, error)) ??

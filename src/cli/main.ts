@@ -1,11 +1,29 @@
 // Entry of the command line: the only place that reads the environment and ends the process.
 import { enableCompileCache } from 'node:module'
+import { constants } from 'node:os'
 
 enableCompileCache()
 const { runCli } = await import('./run-cli.ts')
 const interrupt = new AbortController()
-process.on('SIGINT', () => interrupt.abort())
-process.exitCode = await runCli({
+let askedBy: NodeJS.Signals = 'SIGINT'
+const leave = (signal: NodeJS.Signals) => {
+  if (!interrupt.signal.aborted) askedBy = signal
+  interrupt.abort()
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leave(signal))
+
+let isLost = false
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that had enough (`| head`) ends what is printed for it; the outcome of a command is not changed by it.
+  if (error.code === 'EPIPE' || error.code === 'EIO') return leave('SIGPIPE')
+  isLost = true
+  process.stderr.write(`error: the answer could not be written (${error.code})\n`)
+})
+// A terminal that is gone reads nothing and types nothing.
+process.stderr.on('error', () => {})
+process.stdin.on('error', () => {})
+
+const code = await runCli({
   argv: process.argv.slice(2),
   cwd: process.cwd(),
   environment: process.env,
@@ -16,5 +34,6 @@ process.exitCode = await runCli({
   stderr: process.stderr,
   interrupted: interrupt.signal,
 })
+process.exitCode = code === 130 ? 128 + constants.signals[askedBy] : code
 // Nothing that is still open (a stream of events, an idle connection) may keep a finished command alive.
-process.stdout.write('', () => process.exit())
+process.stdout.write('', () => process.exit(isLost && code === 0 ? 1 : process.exitCode))

@@ -1,9 +1,10 @@
 import { CommanderError, Command as Parser, Option as ParserOption } from 'commander'
 import { SluiceError } from '../model/error.ts'
-import { nearest } from '../support/nearest.ts'
 import { version } from '../support/version.ts'
 import type { Command, Input, Option } from './command.ts'
 import type { Globals } from './context.ts'
+import { helpText } from './help.ts'
+import { usageError } from './usage-error.ts'
 
 /** Known to every command. */
 export const globalOptions: readonly Option[] = [
@@ -19,20 +20,24 @@ export const globalOptions: readonly Option[] = [
 export type Parsed =
   | ({ readonly kind: 'command'; readonly command: Command; readonly globals: Globals } & Input)
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'nothing' }
 
 /** Arguments to a command. The parser never ends the process and never prints. */
 export function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
-  let found: Parsed = { kind: 'nothing' }
+  if (argv.length === 0) return { kind: 'text', text: helpText(commands) }
+  let found: Parsed = { kind: 'text', text: '' }
   let printed = ''
   const silent = { writeOut: (text: string) => (printed += text), writeErr: () => {}, outputError: () => {} }
-  const prepare = (parser: Parser) => withGlobals(parser).exitOverride().configureOutput(silent)
-  const root = prepare(new Parser('sluice')).version(version).showSuggestionAfterError(false)
+  const prepare = (parser: Parser) =>
+    withGlobals(parser).showSuggestionAfterError(false).exitOverride().configureOutput(silent)
+  const root = prepare(new Parser('sluice')).version(version)
   const groups = new Map<string, Parser>()
   for (const command of commands) {
     const [first = '', second] = command.name.split(' ')
-    const parent = second === undefined ? root : groupOf(root, groups, first, prepare)
-    const parser = prepare(parent.command(second ?? first)).description(command.summary)
+    const parent = second === undefined ? root : groupOf(root, groups, first, commands, prepare)
+    const isDefault = command.isDefault === true
+    const parser = prepare(parent.command(second ?? first, { isDefault }))
+      .description(command.summary)
+      .allowExcessArguments(false)
     for (const { name, description, isOptional } of command.args ?? []) {
       parser.argument(isOptional === true ? `[${name}]` : `<${name}>`, description)
     }
@@ -42,8 +47,9 @@ export function parse(argv: readonly string[], commands: readonly Command[]): Pa
       const args = Object.fromEntries(
         (command.args ?? []).map(({ name }, index) => [name, given[index] as string | undefined]),
       )
-      const all = parser.optsWithGlobals() as Input['options'] & Globals
-      found = { kind: 'command', command, args, options: all, globals: all }
+      const options = optionsOf(parser)
+      assertFilled(args, options)
+      found = { kind: 'command', command, args, options, globals: options }
     })
   }
   try {
@@ -51,15 +57,24 @@ export function parse(argv: readonly string[], commands: readonly Command[]): Pa
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { kind: 'text', text: printed.trimEnd() }
-    throw usageError(error, argv, commands)
+    throw usageError(error, argv, commands, globalOptions)
   }
   return found
 }
 
-function groupOf(root: Parser, groups: Map<string, Parser>, name: string, prepare: (parser: Parser) => Parser): Parser {
-  const known = groups.get(name) ?? prepare(root.command(name))
-  groups.set(name, known)
-  return known
+function groupOf(
+  root: Parser,
+  groups: Map<string, Parser>,
+  name: string,
+  commands: readonly Command[],
+  prepare: (parser: Parser) => Parser,
+): Parser {
+  const existing = groups.get(name)
+  if (existing !== undefined) return existing
+  const verbs = commands.filter((command) => command.name.startsWith(`${name} `)).map(({ name }) => name.split(' ')[1])
+  const group = prepare(root.command(name)).description(verbs.join(', '))
+  groups.set(name, group)
+  return group
 }
 
 /** Also behind the command: nobody remembers which flags come first. */
@@ -68,30 +83,29 @@ function withGlobals(parser: Parser): Parser {
   return parser
 }
 
-function usageError(error: CommanderError, argv: readonly string[], commands: readonly Command[]): SluiceError {
-  const message = error.message.replace(/^error: /, '')
-  const word = /'([^']+)'/.exec(message)?.[1] ?? ''
-  if (error.code === 'commander.help') {
-    return new SluiceError('USAGE', `${argv[0] ?? 'sluice'} needs a command`, {
-      hint: commands
-        .filter((command) => command.name.startsWith(`${argv[0]} `))
-        .map((command) => command.name)
-        .join(', '),
-    })
+/** What was really written, wherever it stood: the default of an outer parser must not hide it. */
+function optionsOf(parser: Parser): Input['options'] & Globals {
+  const written: Record<string, string | boolean | undefined> = {}
+  for (let one: Parser | null = parser; one !== null; one = one.parent) {
+    for (const [name, value] of Object.entries(one.opts<Record<string, string | boolean>>())) {
+      if (one.getOptionValueSource(name) === 'cli') written[name] ??= value
+    }
   }
-  const names =
-    error.code === 'commander.unknownOption'
-      ? [
-          ...commands.flatMap((command) =>
-            (command.options ?? []).flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
-          ),
-          ...globalOptions.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
-        ]
-      : commands.flatMap((command) => [command.name, ...command.name.split(' ')])
-  // Other refusals quote what was typed right, or what is missing: nothing to correct there.
-  const isMistyped = error.code === 'commander.unknownCommand' || error.code === 'commander.unknownOption'
-  const suggestion = word === '' || !isMistyped ? null : nearest(word, names)
-  return new SluiceError('USAGE', message, {
-    hint: suggestion === null ? 'see `sluice --help`' : `did you mean ${suggestion}?`,
+  return written
+}
+
+/** An empty word is a variable of a script that was never set. */
+function assertFilled(args: Input['args'], options: Input['options']): void {
+  const places = [
+    ...Object.entries(args),
+    ...Object.entries(options).map(([name, value]) => [
+      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      value,
+    ]),
+  ]
+  const empty = places.find(([, value]) => typeof value === 'string' && value.trim() === '')
+  if (empty === undefined) return
+  throw new SluiceError('USAGE', `${String(empty[0])} is empty`, {
+    hint: 'is the variable set that it comes from? Leave it out where nothing is meant',
   })
 }

@@ -4,7 +4,7 @@ import type { Home } from '../support/home.ts'
 import type { Answer } from './command.ts'
 import { commands } from './commands/index.ts'
 import { type Globals, makeContext } from './context.ts'
-import { helpText } from './help.ts'
+import { unlessInterrupted } from './interruption.ts'
 import { knownError } from './known-error.ts'
 import { parse } from './parse.ts'
 
@@ -24,23 +24,27 @@ export interface CliOptions {
 export async function runCli(options: CliOptions): Promise<number> {
   // Known before the arguments are: also a refusal of the arguments is one document.
   const isJson = options.argv.includes('--json')
-  const isNdjson = options.argv.includes('ndjson') || options.argv.includes('--output=ndjson')
+  const isNdjson =
+    options.argv.some((word, index) => word === 'ndjson' && options.argv[index - 1] === '--output') ||
+    options.argv.includes('--output=ndjson')
   let home: Home | null = null
   try {
     const parsed = parse(options.argv, commands)
     if (parsed.kind === 'text') {
-      options.stdout.write(`${parsed.text}\n`)
-      return 0
-    }
-    if (parsed.kind === 'nothing') {
-      options.stdout.write(`${helpText(commands)}\n`)
+      print(options, { json: { status: 'ok', text: parsed.text }, text: parsed.text }, isJson || isNdjson)
       return 0
     }
     const globals: Globals = parsed.globals
     const context = makeContext(options, globals)
     home = context.home
-    const handler = await parsed.command.load()
-    const answer = await handler({ args: parsed.args, options: parsed.options }, context)
+    const { load, interruptMs } = parsed.command
+    const handler = await load()
+    const answer = await unlessInterrupted(
+      handler({ args: parsed.args, options: parsed.options }, context),
+      options.interrupted,
+      undefined,
+      interruptMs,
+    )
     print(options, answer, isJson || isNdjson)
     return answer.exitCode ?? 0
   } catch (error) {
@@ -72,7 +76,8 @@ function printError(options: CliOptions, error: unknown, home: Home | null, isMa
     for (const line of logTail(details)) stderr.write(`  | ${line}\n`)
     if (hint !== undefined) stderr.write(`hint: ${hint}\n`)
   }
-  if (argv.includes('-v') && !isSluiceError(error) && error instanceof Error) stderr.write(`${error.stack}\n`)
+  if ((argv.includes('-v') || argv.includes('--verbose')) && !isSluiceError(error) && error instanceof Error)
+    stderr.write(`${error.stack}\n`)
   return known.exitCode
 }
 

@@ -14,8 +14,13 @@ export function dossierLines({ id, verdict, differences }: Deployment): readonly
     ...verdict.reasons.map(({ test, text }) => `  ${test}: ${text}`),
     ...momentLines(verdict),
     ...differs,
-    `judge it again: sluice judge replay ${id}`,
+    `judge it again: ${replayCommand({ id, verdict })}`,
   ]
+}
+
+/** Null: nothing was judged. */
+export function replayCommand({ id, verdict }: Pick<Deployment, 'id' | 'verdict'>): string | null {
+  return verdict === null ? null : `sluice judge replay ${id}`
 }
 
 function momentLines({ timeline }: Verdict): readonly string[] {

@@ -5,6 +5,7 @@ import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
 import { resolveProject } from '../project.ts'
+import { requested } from '../request.ts'
 import { sourceOf } from '../source.ts'
 import { durationMs } from '../words.ts'
 
@@ -34,16 +35,9 @@ export const deploy: Handler = async ({ args, options }, context) => {
     })
   }
   const client = await (connecting ?? context.connect({ start: true, ...(edge === undefined ? {} : { edge }) }))
-  const deployment = await client.deploy(
-    {
-      config,
-      projectDir,
-      source: { ...source, artifactDir },
-      replace: options.replace === true,
-      by: context.by,
-    },
-    randomUUID(),
-  )
+  const replace = options.replace === true
+  const request = { config, projectDir, source: { ...source, artifactDir }, replace, by: context.by }
+  const deployment = await requested(() => client.deploy(request, randomUUID()), context)
   if (context.output === 'text') context.say(`${deployment.id}: ${config.strategy.name} to ${deployment.environment}`)
   if (options.detach === true) return answerOf(deployment, 'started')
   return followDeployment(client, deployment, context, {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { livingControlPlane } from '../../control/start.ts'
+import type { ApiClient } from '../../api/client/client.ts'
+import { type ControlRecord, livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import { isAlive } from '../../support/process-identity.ts'
-import type { Handler } from '../command.ts'
+import type { Context, Handler } from '../command.ts'
+import { assertNotInterrupted, interruptedError, unlessInterrupted } from '../interruption.ts'
 import { livingHere } from '../living-here.ts'
 
 const STOP_MS = 120_000
@@ -16,24 +18,37 @@ export const down: Handler = async ({ options }, context) => {
   // Stopping everything takes a control plane: only it knows what everything is.
   const client = await context.connect({ start: all })
   const record = living ?? (await livingControlPlane(context.home))
-  await client.shutdown(all)
-  const deadline = performance.now() + STOP_MS
-  while (record !== null && isAlive(record)) {
-    if (performance.now() > deadline) {
-      throw new SluiceError(
-        'WAIT_TIMED_OUT',
-        `the control plane (process ${record.pid}) did not stop in ${STOP_MS / 1000} s`,
-        {
-          hint: `read ${context.home.control}/control.log`,
-        },
-      )
-    }
-    await sleep(20)
-  }
+  assertNotInterrupted(context.interrupted)
+  await unlessInterrupted(stopped(client, record, all, context), context.interrupted, () => goesOnStopping(all), 0)
   return {
     json: { status: 'stopped', all },
     text: all
       ? 'everything is stopped'
       : 'the control plane is stopped; users are served on (`sluice down --all` stops everything)',
   }
+}
+
+async function stopped(client: ApiClient, record: ControlRecord | null, all: boolean, { home }: Context) {
+  await client.shutdown(all)
+  const deadline = performance.now() + STOP_MS
+  while (record !== null && isAlive(record)) {
+    if (performance.now() > deadline) {
+      const seconds = STOP_MS / 1000
+      throw new SluiceError(
+        'WAIT_TIMED_OUT',
+        `the control plane (process ${record.pid}) did not stop in ${seconds} s`,
+        {
+          hint: `read ${home.control}/control.log`,
+        },
+      )
+    }
+    await sleep(20)
+  }
+}
+
+function goesOnStopping(all: boolean): SluiceError {
+  return interruptedError(
+    `interrupted: ${all ? 'everything' : 'the control plane'} goes on stopping`,
+    'see `sluice status`; start it again with `sluice up`',
+  )
 }

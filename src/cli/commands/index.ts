@@ -3,6 +3,11 @@ import type { Argument, Command } from '../command.ts'
 const environment: Argument = { name: 'environment', description: 'name (`production`) or key (`social.production`)' }
 const deployment: Argument = { name: 'deployment', description: 'such as d12' }
 
+/** To hear which deployment goes on by itself. */
+const DETACH_MS = 5000
+/** The demonstration stops everything that it started. */
+const STOP_DEMO_MS = 180_000
+
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
   {
@@ -46,6 +51,7 @@ export const commands: readonly Command[] = [
       { flags: '--edge <kind>', description: 'node or haproxy, when this starts the control plane' },
     ],
     examples: ['sluice deploy production', 'sluice deploy staging --until serving --json'],
+    interruptMs: DETACH_MS,
     load: async () => (await import('./deploy.ts')).deploy,
   },
   {
@@ -58,6 +64,7 @@ export const commands: readonly Command[] = [
       { flags: '--detach', description: 'return at once' },
       { flags: '--timeout <duration>', description: 'stop waiting after this time (exit code 7)' },
     ],
+    interruptMs: DETACH_MS,
     load: async () => (await import('./rollback.ts')).rollback,
   },
   {
@@ -86,6 +93,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'releases list',
+    isDefault: true,
     summary: 'releases, newest first',
     args: [{ ...environment, isOptional: true }],
     load: async () => (await import('./releases.ts')).listReleases,
@@ -175,6 +183,7 @@ export const commands: readonly Command[] = [
     name: 'demo',
     summary: 'one application, four releases, real traffic: promoted, caught, rolled back, killed and finished',
     options: [{ flags: '--keep', description: 'leave it running and print the addresses' }],
+    interruptMs: STOP_DEMO_MS,
     load: async () => (await import('./demo.ts')).demo,
   },
 ]

@@ -20,5 +20,8 @@ export const logs: Handler = async ({ args, options }, context) => {
     if (context.output === 'json') lines.push(line)
     if (context.output === 'text') context.print(`${line.instance} | ${line.line}`)
   }
+  if (context.interrupted.aborted) {
+    return { json: { status: 'interrupted', code: 'INTERRUPTED', lines }, text: '', exitCode: 130 }
+  }
   return { json: { status: 'ok', lines }, text: '' }
 }

@@ -1,6 +1,6 @@
 import type { ReleaseRecord } from '../../model/release.ts'
 import type { Handler } from '../command.ts'
-import { dossierLines } from '../verdict.ts'
+import { dossierLines, replayCommand } from '../verdict.ts'
 import { columns } from '../words.ts'
 
 const SHOWN = 50
@@ -37,7 +37,14 @@ export const showRelease: Handler = async ({ args }, context) => {
   ]
   if (deployment.reason !== null) lines.push(`  reason: ${deployment.reason.message}`)
   return {
-    json: { status: 'ok', ...release, verdict: deployment.verdict, differences: deployment.differences },
+    json: {
+      status: 'ok',
+      ...release,
+      verdict: deployment.verdict,
+      replay: replayCommand(deployment),
+      differences: deployment.differences,
+      reason: deployment.reason,
+    },
     text: lines.join('\n'),
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
+import { requested } from '../request.ts'
 import { duration, durationMs } from '../words.ts'
 
 export const rollback: Handler = async ({ args, options }, context) => {
@@ -21,15 +22,13 @@ export const rollback: Handler = async ({ args, options }, context) => {
     }
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
-  const deployment = await client.rollback(
-    {
-      environment,
-      by: context.by,
-      ...(release === undefined ? {} : { release }),
-      ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
-    },
-    randomUUID(),
-  )
+  const request = {
+    environment,
+    by: context.by,
+    ...(release === undefined ? {} : { release }),
+    ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
+  }
+  const deployment = await requested(() => client.rollback(request, randomUUID()), context)
   if (options.detach === true) return answerOf(deployment, 'started')
   return followDeployment(client, deployment, context, { until: 'outcome', timeoutMs })
 }

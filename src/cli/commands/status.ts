@@ -1,7 +1,7 @@
 import type { Environment } from '../../engine/engine.ts'
 import type { Handler } from '../command.ts'
 import { livingHere } from '../living-here.ts'
-import { dossierLines } from '../verdict.ts'
+import { dossierLines, replayCommand } from '../verdict.ts'
 import { percent } from '../words.ts'
 
 export const status: Handler = async ({ args }, context) => {
@@ -36,6 +36,7 @@ export const status: Handler = async ({ args }, context) => {
                 weight: environment.deployment.weight,
                 question: environment.deployment.question,
                 verdict: environment.deployment.verdict,
+                replay: replayCommand(environment.deployment),
                 differences: environment.deployment.differences,
                 reason: environment.deployment.reason,
               },

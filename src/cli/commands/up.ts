@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureControlPlane, livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
+import { interruptedError, unlessInterrupted } from '../interruption.ts'
 import { systemdUnit } from '../systemd-unit.ts'
 
 export const up: Handler = async ({ options }, context) => {
@@ -19,15 +20,27 @@ export const up: Handler = async ({ options }, context) => {
     return { json: { status: 'ok', unit }, text: unit.trimEnd() }
   }
   const before = await livingControlPlane(context.home)
-  const { pid, port, version } = await ensureControlPlane({
-    replaceOtherVersion: true,
-    homeRoot: context.home.root,
-    execPath: context.execPath,
-    environment: context.environment,
-    ...(edge === undefined ? {} : { edge }),
-  })
+  const { pid, port, version } = await unlessInterrupted(
+    ensureControlPlane({
+      replaceOtherVersion: true,
+      homeRoot: context.home.root,
+      execPath: context.execPath,
+      environment: context.environment,
+      ...(edge === undefined ? {} : { edge }),
+    }),
+    context.interrupted,
+    goesOnStarting,
+    0,
+  )
   return {
     json: { status: 'running', controlPlane: { pid, running: true, version }, home: context.home.root },
     text: `${before === null || before.version === version ? '' : `upgraded from ${before.version}: `}control plane ${version} runs on ${context.home.root} (process ${pid}, 127.0.0.1:${port})`,
   }
+}
+
+function goesOnStarting(): SluiceError {
+  return interruptedError(
+    'interrupted: the control plane may go on starting',
+    'see `sluice status`; stop it with `sluice down`',
+  )
 }

@@ -26,7 +26,7 @@ const story = [
   event(6, 'deployment.judge', { action: 'ramp', reason: '0 of 9 failed', elapsedSeconds: 2 }),
 ]
 const progress = story.reduce(progressAfter, startProgress('d7 shop.production', BEGIN))
-const frame = { columns: 70, nowMs: BEGIN + 9_500, hasColor: false, turn: 0 }
+const frame = { columns: 70, nowMs: BEGIN + 9_500, hasColor: false, turn: 0, lines: 23 }
 
 test('a picture has the steps with their times, the traffic, and what the judge says', () => {
   expect(renderProgress(progress, frame)).toEqual([
@@ -67,7 +67,14 @@ test('a step that runs again after a crash is shown once', () => {
 
 test('a live view gives the cursor back, and notes stand above the picture', () => {
   let written = ''
-  const view = liveView('d7', { write: (text) => (written += text), columns: () => 80, hasColor: false })
+  const view = liveView('d7', {
+    write: (text) => (written += text),
+    columns: () => 80,
+    rows: () => 24,
+    onResize: () => () => {},
+    divert: () => {},
+    hasColor: false,
+  })
   for (const one of story) view.show(one)
   view.note('somebody has to decide')
   view.close()

@@ -1,8 +1,12 @@
+import { stripVTControlCharacters } from 'node:util'
 import { duration, percent } from '../words.ts'
 import type { Progress, ProgressStep } from './progress.ts'
+import { cut } from './width.ts'
 
 export interface Frame {
   readonly columns: number
+  /** Lines that there is room for; the most important ones are kept. */
+  readonly lines: number
   readonly nowMs: number
   readonly hasColor: boolean
   /** Counts up with each drawing: turns the spinner. */
@@ -14,17 +18,44 @@ const colors = { dim: '2', green: '32', red: '31', cyan: '36' } as const
 const BAR = 24
 const NAME = 18
 
-/** The picture of a deployment: its steps with their times, the traffic and what the judge says; each line fits. */
+interface Line {
+  readonly text: string
+  readonly color: keyof typeof colors | null
+  readonly importance: number
+}
+
+const importance = { finished: 1, log: 2, judge: 3, traffic: 4, title: 5, current: 6 } as const
+
+/** The picture of a deployment: its steps with their times, the traffic and what the judge says; it fits in both directions. */
 export function renderProgress(progress: Progress, frame: Frame): readonly string[] {
   const paint = painter(frame.hasColor)
   const { title, state, steps, weight, judge, logLine } = progress
   const total = seconds(progress.startedAtMs, frame.nowMs)
-  const lines: [string, keyof typeof colors | null][] = [[`${title} · ${state} · ${total}`, null]]
-  for (const step of steps) lines.push([stepLine(step, frame), stepColor(step)])
-  if (logLine !== null && logLine !== '') lines.push([`  │ ${logLine}`, 'dim'])
-  if (weight !== null) lines.push([`  ${trafficBar(weight)}`, 'cyan'])
-  if (judge !== null) lines.push([`  judge: ${judge.action}: ${judge.reason}`, null])
-  return lines.map(([line, color]) => paint(cut(line, frame.columns), color))
+  const lines: Line[] = [{ text: `${title} · ${state} · ${total}`, color: null, importance: importance.title }]
+  for (const step of steps) {
+    const rank = step.state === 'done' ? importance.finished : importance.current
+    lines.push({ text: stepLine(step, frame), color: stepColor(step), importance: rank })
+  }
+  if (logLine !== null && logLine !== '') {
+    lines.push({ text: `  │ ${logLine}`, color: 'dim', importance: importance.log })
+  }
+  if (weight !== null) lines.push({ text: `  ${trafficBar(weight)}`, color: 'cyan', importance: importance.traffic })
+  if (judge !== null) {
+    lines.push({ text: `  judge: ${judge.action}: ${judge.reason}`, color: null, importance: importance.judge })
+  }
+  return fitting(lines, frame.lines).map(({ text, color }) => paint(cut(oneLine(text), frame.columns), color))
+}
+
+/** Of equal importance the later ones are kept: of the steps that are done, the last. */
+function fitting(lines: readonly Line[], room: number): readonly Line[] {
+  const ranked = [...lines.keys()].sort((a, b) => (lines[b]?.importance ?? 0) - (lines[a]?.importance ?? 0) || b - a)
+  const kept = new Set(ranked.slice(0, room))
+  return lines.filter((_line, index) => kept.has(index))
+}
+
+/** Whatever text comes from outside: nothing in it may move the cursor. */
+function oneLine(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')
 }
 
 export function trafficBar(weight: number): string {
@@ -34,7 +65,7 @@ export function trafficBar(weight: number): string {
 
 function stepLine({ name, state, detail, startedAtMs, endedAtMs }: ProgressStep, { nowMs, turn }: Frame): string {
   const mark = { running: spinner[turn % spinner.length] ?? '·', done: '✓', failed: '✗' }[state]
-  const told = detail === null ? '' : `  ${detail.replaceAll('\n', ' ')}`
+  const told = detail === null ? '' : `  ${detail}`
   return `${mark} ${name.padEnd(NAME)} ${seconds(startedAtMs, endedAtMs ?? nowMs).padStart(9)}${told}`
 }
 
@@ -44,12 +75,6 @@ function stepColor({ state }: ProgressStep): keyof typeof colors | null {
 
 function seconds(fromMs: number, toMs: number): string {
   return duration(Math.max(0, toMs - fromMs) / 1000)
-}
-
-/** One column is left free: some terminals wrap when the last one is written. */
-function cut(line: string, columns: number): string {
-  const characters = Array.from(line)
-  return characters.length < columns ? line : `${characters.slice(0, Math.max(1, columns - 2)).join('')}…`
 }
 
 function painter(hasColor: boolean): (text: string, color: keyof typeof colors | null) => string {

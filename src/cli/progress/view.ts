@@ -13,5 +13,10 @@ export interface View {
 export interface Terminal {
   readonly write: (text: string) => void
   readonly columns: () => number
+  readonly rows: () => number
+  /** Calls back when the terminal has another size; answers how to end that. */
+  readonly onResize: (listener: () => void) => () => void
+  /** While something is drawn, lines that others say go there; null: to the terminal again. */
+  readonly divert: (to: ((line: string) => void) | null) => void
   readonly hasColor: boolean
 }
