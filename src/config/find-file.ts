@@ -4,7 +4,9 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { SluiceError } from '../model/error.ts'
 import { nearest } from '../support/nearest.ts'
 
-export const configNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json', 'yaml', 'yml'].map((end) => `sluice.config.${end}`)
+export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json', 'yaml', 'yml'].map(
+  (end) => `sluice.config.${end}`,
+)
 
 /** The configuration file of a folder or the nearest one above it. Throws `CONFIG_NOT_FOUND`, or `CONFIG_INVALID` for two in one folder. */
 export async function findConfigFile({ cwd, file }: { readonly cwd: string; readonly file?: string }): Promise<string> {
@@ -29,7 +31,7 @@ async function givenFile(file: string): Promise<string> {
   if (statSync(file).isDirectory()) return findConfigFile({ cwd: file })
   if (!/\.(?:[mc]?[jt]s|json|ya?ml)$/.test(file)) {
     throw new SluiceError('CONFIG_INVALID', `${basename(file)} is no kind of configuration file`, {
-      hint: 'it ends in .ts, .mts, .js, .mjs, .cjs, .json, .yaml or .yml',
+      hint: 'it ends in .ts, .mts, .cts, .js, .mjs, .cjs, .json, .yaml or .yml',
     })
   }
   return file

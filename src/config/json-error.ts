@@ -36,3 +36,24 @@ export function jsonErrorOffset(text: string): number {
     else return at
   }
 }
+
+/** Keys that an object of this valid JSON text has twice: the parser takes the last one without a word. */
+export function repeatedKeys(text: string): readonly { readonly key: string; readonly offset: number }[] {
+  const found: { key: string; offset: number }[] = []
+  const open: (Set<string> | null)[] = []
+  token.lastIndex = 0
+  for (let previous = ''; ; ) {
+    const match = token.exec(text)
+    if (match === null) return found
+    const [whole, string, , mark] = match
+    if (mark === '{' || mark === '[') open.push(mark === '{' ? new Set() : null)
+    else if (mark === '}' || mark === ']') open.pop()
+    else if (string !== undefined && (previous === '{' || previous === ',')) {
+      const keys = open.at(-1)
+      const key = JSON.parse(string) as string
+      if (keys?.has(key) === true) found.push({ key, offset: match.index + whole.length - string.length })
+      keys?.add(key)
+    }
+    previous = mark ?? ''
+  }
+}

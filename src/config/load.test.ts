@@ -29,8 +29,8 @@ async function failure(files: Readonly<Record<string, string>>, more: Partial<Pa
 for (const type of ['commonjs', 'module', undefined]) {
   test(`a project with "type": ${type ?? 'none'} may write any kind of file, without having sluice`, async () => {
     const packageJson = type === undefined ? {} : { 'package.json': JSON.stringify({ type }) }
-    for (const ending of ['ts', 'mts', 'js', 'mjs', 'cjs']) {
-      const text = ending === 'cjs' ? script : module
+    for (const ending of ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']) {
+      const text = ending.startsWith('c') ? script : module
       const loaded = await load({ ...packageJson, [`sluice.config.${ending}`]: text })
       expect(loaded.document, ending).toEqual(document)
     }
@@ -211,7 +211,6 @@ test('JSON and YAML that cannot be read name the place', async () => {
     problems: [{ path: 'sluice.config.json:2:14', message: "Unexpected token '}'" }],
   })
   for (const [text, place] of [
-    ['', '1:1'],
     ['{', '1:2'],
     ['[1,]', '1:4'],
     ['{"a" 1}', '1:6'],
@@ -224,5 +223,67 @@ test('JSON and YAML that cannot be read name the place', async () => {
   expect(await failure({ 'sluice.config.yaml': 'project: shop\nservices: [' })).toMatchObject({
     code: 'CONFIG_INVALID',
     problems: [{ path: expect.stringMatching(/^sluice\.config\.yaml:2:/) }],
+  })
+})
+
+test('slips in JSON and YAML are told in words, with their place', async () => {
+  const told = async (name: string, text: string) => {
+    const { code, problems } = await failure({ [name]: text })
+    expect(code).toBe('CONFIG_INVALID')
+    return problems.map(({ path, message }) => `${path} ${message}`)
+  }
+  expect(await told('sluice.config.json', '{\n  // mine\n  "project": "p"\n}')).toEqual([
+    'sluice.config.json:2:3 JSON has no comments: remove it, or write YAML or TypeScript',
+  ])
+  expect(await told('sluice.config.json', '{ "project": "p", }')).toEqual([
+    'sluice.config.json:1:19 JSON has no comma before the end: remove it',
+  ])
+  expect(await told('sluice.config.json', '{ project: "p" }')).toEqual([
+    'sluice.config.json:1:3 JSON keys stand in double quotes',
+  ])
+  const twice = '{ "a": { "b": 1, "c": ["b", { "b": 2 }], "b": 3 },\n "a": "a" }'
+  expect(await told('sluice.config.json', twice)).toEqual([
+    'sluice.config.json:1:42 the key "b" is there twice',
+    'sluice.config.json:2:2 the key "a" is there twice',
+  ])
+  expect(await told('sluice.config.yaml', 'project: p\nproject: q\n')).toEqual([
+    'sluice.config.yaml:2:1 this key is there twice',
+  ])
+  expect(await told('sluice.config.yaml', 'project: p\n---\nproject: q\n')).toEqual([
+    'sluice.config.yaml:2:1 a second document begins here: a configuration is one',
+  ])
+})
+
+test('YAML shares settings by anchors and <<', async () => {
+  const yaml = `services:\n  web: &base { start: a, env: { A: x } }\n  api:\n    <<: *base\n    start: b\n`
+  expect((await load({ 'sluice.config.yaml': yaml })).document).toEqual({
+    services: { web: { start: 'a', env: { A: 'x' } }, api: { start: 'b', env: { A: 'x' } } },
+  })
+})
+
+test('an empty file, and one that is nested without end, are told as such', async () => {
+  expect(await failure({ 'sluice.config.yaml': ' \n' })).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'sluice.config.yaml is empty',
+  })
+  const deep = '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000)
+  expect(await failure({ 'sluice.config.json': deep })).toMatchObject({ code: 'CONFIG_NOT_SERIALIZABLE' })
+  expect(await failure({ 'sluice.config.yaml': deep })).toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+test('a name that sluice does not export is called so', async () => {
+  const text = `import { defineConfg } from 'sluice'\nexport default defineConfg({})`
+  expect((await failure({ 'sluice.config.ts': text })).message).toContain(
+    "does not provide an export named 'defineConfg'",
+  )
+  const onlyType = `import { Config, defineConfig } from 'sluice'\nconst config: Config = {} as Config\nexport default defineConfig(config)`
+  expect((await load({ 'sluice.config.ts': onlyType })).document).toEqual({})
+})
+
+test('a configuration that takes all memory ends before the machine does', async () => {
+  const text = `const all = []\nfor (;;) all.push(new Array(1e5).fill(Math.random()))`
+  expect(await failure({ 'sluice.config.ts': text }, { deadlineMs: 60_000 })).toMatchObject({
+    code: 'CONFIG_THROWS',
+    hint: expect.stringContaining('takes all memory') as string,
   })
 })

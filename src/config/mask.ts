@@ -50,20 +50,32 @@ export function isSecretValue(value: string): boolean {
   return isRandom && new Set(value).size >= 12
 }
 
-/** The user and password of URLs inside a text: `postgres://app:••••••@host/db`. */
+/** The user and password of URLs inside a text: `postgres://app:••••••@host/db`. Schemes are short: no search takes long. */
 export function maskUrls(text: string): string {
-  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([^\s/?#@:'"]*):([^\s/?#'"]*)@/gi, `$1$2:${MASK}@`)
+  return text.replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#@:'"]*):([^\s/?#'"]*)@/gi, `$1$2:${MASK}@`)
+}
+
+/** `PASSWORD=…` of a command, `?password=…` of a URL; a reference such as `$TOKEN` tells nothing. */
+function maskAssignments(text: string): string {
+  return text.replaceAll(
+    /\b([A-Za-z_][\w-]{0,60})=("[^"]*"|'[^']*'|[^\s&;"'$][^\s&;"']*)/g,
+    (whole: string, name: string) => (isSecretName(name) ? `${name}=${MASK}` : whole),
+  )
+}
+
+function maskParts(text: string): string {
+  return maskAssignments(maskUrls(text))
 }
 
 /** An environment variable as it may be shown. */
 export function maskVariable(name: string, value: string): string {
   if (value === '') return value
-  const masked = maskUrls(value)
+  const masked = maskParts(value)
   if (masked !== value) return masked
   return isSecretName(name) || isSecretValue(value) ? MASK : value
 }
 
 /** Any text that is not known to be a variable: only what looks like a credential goes. */
 export function maskText(text: string): string {
-  return isSecretValue(text) ? MASK : maskUrls(text)
+  return isSecretValue(text) ? MASK : maskParts(text)
 }

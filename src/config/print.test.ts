@@ -8,6 +8,7 @@ test('what looks like a credential is masked, and nothing else', () => {
     LOG_LEVEL: 'info',
     STRIPE_SECRET_KEY: 'sk_live_51Habcdef',
     dbPassword: 'hunter2',
+    JDBC: 'jdbc:postgresql://db/shop?user=app&password=s3cret&ssl=true',
     SENTRY_DSN: 'https://abc@sentry.example/1',
     REDIS_URL: 'redis://user:pa55@cache:6379/0',
     PUBLIC_URL: 'https://shop.example/path?x=1',
@@ -18,7 +19,7 @@ test('what looks like a credential is masked, and nothing else', () => {
   const config = resolveConfig(
     {
       project: 'shop',
-      services: { web: { start: 'URL=postgres://a:b3@c/d node server.js', env } },
+      services: { web: { start: 'URL=postgres://a:b3@c/d API_TOKEN=abc X_TOKEN=$T MODE=on node server.js', env } },
       database: { url: 'postgres://app:s3cret@db.example/shop' },
       build: { env: { NPM_TOKEN: 'npm_abc' } },
       environments: { p: {} },
@@ -30,12 +31,21 @@ test('what looks like a credential is masked, and nothing else', () => {
     ...env,
     STRIPE_SECRET_KEY: MASK,
     dbPassword: MASK,
+    JDBC: `jdbc:postgresql://db/shop?user=app&password=${MASK}&ssl=true`,
     SENTRY_DSN: MASK,
     REDIS_URL: `redis://user:${MASK}@cache:6379/0`,
     SOMETHING: MASK,
   })
-  expect(shown.services[0]?.start).toBe(`URL=postgres://a:${MASK}@c/d node server.js`)
+  expect(shown.services[0]?.start).toBe(
+    `URL=postgres://a:${MASK}@c/d API_TOKEN=${MASK} X_TOKEN=$T MODE=on node server.js`,
+  )
   expect(shown.database?.url).toBe(`postgres://app:${MASK}@db.example/shop`)
   expect(shown.build.env).toEqual({ NPM_TOKEN: MASK })
   expect(config.services[0]?.env.dbPassword).toBe('hunter2')
+})
+
+test('a long value is masked as quickly as a short one', () => {
+  const env = { A: 'x'.repeat(120_000), B: 'a://'.repeat(30_000), C: 'A_B='.repeat(30_000) }
+  const document = { project: 'p', services: { web: { start: 'x', env } }, environments: { p: {} } }
+  expect(printableConfig(resolveConfig(document, 'p')).services[0]?.env).toEqual(env)
 })

@@ -44,7 +44,7 @@ function translate(issue: Issue, context: Context): LocatedProblem[] {
   const schema = schemaAt(context.schema, steps)
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(key, steps, context))
+      return issue.keys.filter((key) => key !== '__proto__').map((key) => unknownKey(key, steps, context))
     case 'invalid_key':
       return invalidName(steps, context)
     case 'invalid_union':
@@ -61,9 +61,11 @@ function wrongValue(steps: Path, schema: z.ZodType | null, { document }: Context
   }
   const isEmptyList = issue?.code === 'too_small' && issue.origin === 'array'
   const message = isEmptyList ? 'must not be empty' : `must be ${schema === null ? 'something else' : describe(schema)}`
-  const hint = schema === null ? undefined : suggestion(schema, value)
+  const hint = steps.length === 0 ? wholeHint : schema === null ? undefined : suggestion(schema, value)
   return located(steps, { message, seen: seenAt(steps, value), ...(hint === undefined ? {} : { hint }) })
 }
+
+const wholeHint = 'with at least project, services and environments: `sluice init` writes one that fits the project'
 
 function missingHint(schema: z.ZodType | null): string {
   const what = schema === null ? 'set' : describe(schema)

@@ -236,3 +236,13 @@ test('the error carries every problem and the way out', () => {
     expect.objectContaining({ code: 'CONFIG_INVALID', message: 'sluice.config.ts has 2 problems', exitCode: 2 }),
   )
 })
+
+test('variables that no process could be given are refused', () => {
+  const document = {
+    ...valid,
+    env: { BIG: 'x'.repeat(131_072), FINE: 'x'.repeat(100_000) },
+    services: { web: { ...web, env: { NUL: 'a\0b' }, start: 'node\0server.js' } },
+  }
+  const paths = configProblems(document).map(({ path }) => path)
+  expect(paths).toEqual(['services.web.start', 'services.web.env.NUL', 'env.BIG'])
+})

@@ -2,14 +2,14 @@ import { type Problem, SluiceError } from '../model/error.ts'
 import type { Check } from './checks/check.ts'
 import { checkEdge } from './checks/edge.ts'
 import { checkRoutes } from './checks/routes.ts'
-import { checkReservedVariables, checkServices } from './checks/services.ts'
+import { checkServices, checkVariablesEverywhere } from './checks/services.ts'
 import { checkStrategies } from './checks/strategy.ts'
 import { isRecord, isWithin, type Path, pathText, valueAt } from './path.ts'
 import { type LocatedProblem, schemaProblems } from './problems.ts'
 import { type ConfigDocument, documentSchema } from './schema.ts'
 import { seenAt } from './seen.ts'
 
-const checks: readonly Check[] = [checkServices, checkReservedVariables, checkRoutes, checkEdge, checkStrategies]
+const checks: readonly Check[] = [checkServices, checkVariablesEverywhere, checkRoutes, checkEdge, checkStrategies]
 
 /** Everything that is wrong with a document, at once. Empty: it is valid. */
 export function configProblems(document: unknown): readonly Problem[] {

@@ -134,13 +134,31 @@ function checkVariables(context: CheckContext, at: Path, kind: Kind, { env = {} 
   }
 }
 
-/** Names that Sluice gives values to, wherever they are written. */
-export const checkReservedVariables: Check = (context) => {
+/** What the kernel takes as one variable, its name included. */
+const LONGEST_VARIABLE_BYTES = 128 * 1024
+
+/** A process with such a variable could not be started at all. */
+function checkValue(context: CheckContext, at: Path, value: string): void {
+  if (value.includes('\0'))
+    context.report(at, {
+      message: 'holds a NUL character, which no process can be given',
+      hint: 'encode it, as base64',
+    })
+  if (Buffer.byteLength(value) + String(at.at(-1)).length + 2 > LONGEST_VARIABLE_BYTES)
+    context.report(at, {
+      message: 'is longer than 128 KiB, more than a process can be given in one variable',
+      hint: 'put it into a file that the build makes, or split it',
+    })
+}
+
+/** Values that cannot be, and names that Sluice gives values to, wherever they are written. */
+export const checkVariablesEverywhere: Check = (context) => {
   const { document } = context
   const hasDatabase = (environment: EnvironmentDocument) => mergeDatabase(document, environment) !== null
   const environments = Object.entries(document.environments ?? {})
   const check = (at: Path, env: object | undefined, withDatabase: boolean) => {
-    for (const name of Object.keys(env ?? {})) {
+    for (const [name, value] of Object.entries(env ?? {})) {
+      checkValue(context, [...at, name], String(value))
       if (name.startsWith('SLUICE_'))
         context.report([...at, name], { message: 'is reserved: Sluice sets SLUICE_*', hint: 'choose another name' })
       if (name === 'DATABASE_URL' && withDatabase)
@@ -150,6 +168,8 @@ export const checkReservedVariables: Check = (context) => {
         })
     }
   }
+  for (const [name, value] of Object.entries(document.build?.env ?? {}))
+    checkValue(context, ['build', 'env', name], String(value))
   const everywhere = document.database !== undefined
   check(['env'], document.env, everywhere)
   for (const [name, service] of Object.entries(document.services ?? {}))

@@ -11,6 +11,8 @@ const entry = fileURLToPath(new URL(`./process${extension}`, import.meta.url))
 const PRINTED_CHARACTERS = 16_000
 /** A configuration of this size is a mistake. */
 const OUTCOME_CHARACTERS = 8_000_000
+/** Code that collects without end shall end before it takes the machine's memory. */
+const MEMORY_MEBIBYTES = 512
 /** The last bytes of a process may arrive after the news of its end. */
 const LAST_BYTES_MS = 500
 
@@ -33,7 +35,13 @@ export type Evaluation =
 export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOptions): Promise<Evaluation> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const args = ['--no-warnings', entry, file, ...(environment === undefined ? [] : [environment])]
+    const args = [
+      '--no-warnings',
+      `--max-old-space-size=${MEMORY_MEBIBYTES}`,
+      entry,
+      file,
+      ...(environment === undefined ? [] : [environment]),
+    ]
     const child = spawn(process.execPath, args, {
       cwd: dirname(file),
       detached: true,

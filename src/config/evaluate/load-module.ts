@@ -26,7 +26,7 @@ async function loadWithJiti(file: string, first: unknown): Promise<Module> {
     return 'default' in module || '__esModule' in module ? module : { default: module }
   } catch (second) {
     // What Node says about a slip is clearer and has the exact place.
-    throw isAboutLoading(second) ? clearer(first, second) : second
+    throw isAboutLoading(second) || isMissingExport(first, second) ? clearer(first, second) : second
   }
 }
 
@@ -34,6 +34,13 @@ async function loadWithJiti(file: string, first: unknown): Promise<Module> {
 function clearer(first: unknown, second: unknown): unknown {
   if (first instanceof Error) first.cause ??= second
   return first
+}
+
+/** The compiler lets a wrong name through, which then is undefined where it is called. */
+function isMissingExport(first: unknown, second: unknown): boolean {
+  const name =
+    first instanceof Error ? /does not provide an export named '([^']+)'/.exec(first.message)?.[1] : undefined
+  return name !== undefined && second instanceof TypeError && second.message.includes(name)
 }
 
 /** True for errors from before any line of the user's ran. */

@@ -1,6 +1,9 @@
 import { isRecord, type Path, pathText } from '../path.ts'
 import type { Place } from './outcome.ts'
 
+/** Nothing in a configuration is nested nearly as deep; what is would exhaust the stack of those who read it. */
+const MAX_DEPTH = 100
+
 /**
  * Everything that a JSON document cannot hold. Keys that are undefined are left out, but where a value is usually taken
  * from the shell and `environment` would miss it: there it is told instead of silently replaced by a default.
@@ -9,6 +12,10 @@ export function unserializable(value: unknown, environment?: string): readonly P
   const places: Place[] = []
   const above = new Set<unknown>()
   const visit = (current: unknown, path: Path): void => {
+    if (path.length > MAX_DEPTH) {
+      places.push({ path: pathText(path.slice(0, 3)), what: `nested more than ${MAX_DEPTH} levels deep` })
+      return
+    }
     const isMissed = current === undefined && isTakenFromShell(path, environment)
     const what = above.has(current) ? 'a reference to something that contains it' : obstacle(current, isMissed)
     if (what !== null) {

@@ -68,7 +68,8 @@ export const folder = form(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0\\]+$/, {
   example: 'build',
   label: 'folder',
 })
-export const command = form(/\S/, { what: 'a command', example: 'node server.js', label: 'command' })
+/** No process can be given a NUL. */
+export const command = form(/^[^\0]*[^\s\0][^\0]*$/, { what: 'a command', example: 'node server.js', label: 'command' })
 export const port = z.number().int().min(1).max(65535)
 export const count = z.number().int().min(1)
 
