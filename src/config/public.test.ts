@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, expectTypeOf, test } from 'vitest'
 import type { z } from 'zod'
@@ -81,4 +82,14 @@ test('the entry that configurations import loads nothing else', () => {
     process.stdout.write(JSON.stringify(loaded))`
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })
   expect(JSON.parse(stdout)).toHaveLength(1)
+})
+
+test('projects that resolve packages the old way find the same entry and types', () => {
+  const read = createRequire(import.meta.url)
+  const { main, types, exports } = read('../../package.json') as {
+    main: string
+    types: string
+    exports: Record<string, { types: string; default: string }>
+  }
+  expect({ types, default: main }).toEqual(exports['.'])
 })
