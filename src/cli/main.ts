@@ -3,7 +3,6 @@ import { enableCompileCache } from 'node:module'
 import { constants } from 'node:os'
 
 enableCompileCache()
-const { runCli } = await import('./run-cli.ts')
 const interrupt = new AbortController()
 let askedBy: NodeJS.Signals = 'SIGINT'
 const leave = (signal: NodeJS.Signals) => {
@@ -12,17 +11,13 @@ const leave = (signal: NodeJS.Signals) => {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leave(signal))
 
-let isLost = false
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that had enough (`| head`) ends what is printed for it; the outcome of a command is not changed by it.
-  if (error.code === 'EPIPE' || error.code === 'EIO') return leave('SIGPIPE')
-  isLost = true
-  process.stderr.write(`error: the answer could not be written (${error.code})\n`)
-})
+// A reader that had enough (`| head`) ends what is printed for it; the outcome of a command is not changed by it.
+process.stdout.on('error', () => leave('SIGPIPE'))
 // A terminal that is gone reads nothing and types nothing.
 process.stderr.on('error', () => {})
 process.stdin.on('error', () => {})
 
+const { runCli } = await import('./run-cli.ts')
 const code = await runCli({
   argv: process.argv.slice(2),
   cwd: process.cwd(),
@@ -36,4 +31,10 @@ const code = await runCli({
 })
 process.exitCode = code === 130 ? 128 + constants.signals[askedBy] : code
 // Nothing that is still open (a stream of events, an idle connection) may keep a finished command alive.
-process.stdout.write('', () => process.exit(isLost && code === 0 ? 1 : process.exitCode))
+process.stdout.write('', (error) => {
+  if (error && 'code' in error && error.code === 'ENOSPC') {
+    process.stderr.write('error: the answer could not be written: no space is left there\n')
+    process.exit(code === 0 ? 1 : process.exitCode)
+  }
+  process.exit()
+})

@@ -8,7 +8,7 @@ export const rollback: Handler = async ({ args, options }, context) => {
   const { environment = '', release } = args
   const client = await context.connect({ start: true })
   if (options.check === true) {
-    const check = await client.checkRollback(environment, release)
+    const check = await client.checkRollback(environment, release, context.interrupted)
     const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`)
     const way = check.way === 'warm' ? 'by one weight change' : 'after a launch'
     const last = check.lastSeconds === null ? 'never done here' : `the last one took ${duration(check.lastSeconds)}`

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 
 const bin = resolve(import.meta.dirname, '../../../bin/sluice')
@@ -14,20 +14,23 @@ export interface RanSluice {
 export interface RunSluiceOptions {
   readonly home: string
   readonly cwd: string
-  readonly input?: string
+  /** Standard input; null: open, and nothing ever comes. */
+  readonly input?: string | null
   readonly environment?: Readonly<Record<string, string>>
   /** Runs beside it; may send signals. */
-  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => Promise<void>
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void, child: ChildProcess) => Promise<void>
+  /** The Node that starts it (default: the one of the tests). */
+  readonly node?: string
   /** Sees standard output as it grows; may send signals. */
   readonly onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void
 }
 
 /** The real command line as a child process without a terminal. */
 export function runSluice(args: readonly string[], options: RunSluiceOptions): Promise<RanSluice> {
-  const { home, cwd, input = '', environment = {}, onOutput, onStart } = options
+  const { home, cwd, input = '', environment = {}, node = process.execPath, onOutput, onStart } = options
   const inherited = Object.entries(process.env).filter(([name]) => !/^(SLUICE_|CI$|DATABASE_URL$|PG)/.test(name))
   return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [bin, ...args], {
+    const child = spawn(node, [bin, ...args], {
       cwd,
       env: { ...Object.fromEntries(inherited), SLUICE_HOME: home, ...environment },
       timeout: HANGING_MS,
@@ -43,8 +46,8 @@ export function runSluice(args: readonly string[], options: RunSluiceOptions): P
       stderr += chunk.toString()
     })
     child.stdin.on('error', () => {}) // it may end without reading
-    child.stdin.end(input)
-    onStart?.((signal) => child.kill(signal)).catch(failed)
+    if (input !== null) child.stdin.end(input)
+    onStart?.((signal) => child.kill(signal), child).catch(failed)
     child.on('error', failed)
     child.on('close', (code) => done({ code, stdout, stderr }))
   })
