@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -87,6 +87,53 @@ describe('what is built', () => {
     await expect(shop.builder.build(missing)).rejects.toMatchObject({ code: 'SOURCE_INVALID' })
   })
 
+  it('that was built elsewhere must hold something', async () => {
+    await mkdir(join(shop.project, 'out'))
+    const artifactDir = join(shop.project, 'out')
+    await expect(shop.builder.build(shop.request({ artifactDir }))).rejects.toMatchObject({ code: 'ARTIFACT_INVALID' })
+  })
+
+  it('has its submodules, at the commit that it asks for', async () => {
+    const library = await makeWorkshop()
+    try {
+      await library.write({ 'index.js': 'first' })
+      await library.commit()
+      await shop.write({ 'app.js': '' })
+      await shop.commit()
+      await shop.git('-c', 'protocol.file.allow=always', 'submodule', 'add', library.project, 'vendor/lib')
+      const commit = await shop.commit('With a library')
+      await shop.write({ 'vendor/lib/index.js': 'changed and not committed' })
+      const { artifact } = await shop.builder.build(shop.request({ commit }))
+      expect((await treeOf(artifact.id))('vendor/lib/index.js')).toBe('first')
+      await shop.git('submodule', 'deinit', '--force', 'vendor/lib')
+      await shop.write({ 'app.js': 'changed' })
+      const later = await shop.commit('Another')
+      await expect(shop.builder.build(shop.request({ commit: later }))).rejects.toMatchObject({
+        code: 'SOURCE_INVALID',
+        hint: 'run git submodule update --init --recursive in the project',
+      })
+    } finally {
+      await library.remove()
+    }
+  })
+
+  it('is refused where git-lfs left pointers in the place of files', async () => {
+    await shop.write({
+      '.gitattributes': '*.bin filter=lfs -text\n',
+      'notes.txt': 'version https://git-lfs.github.com/spec/v1\n',
+      'data/a.bin': `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`,
+    })
+    await shop.git('init', '-q', '-b', 'main')
+    // As on a machine without git-lfs.
+    for (const filter of ['clean', 'smudge', 'process']) await shop.git('config', `filter.lfs.${filter}`, '')
+    await shop.git('config', 'filter.lfs.required', 'false')
+    const commit = await shop.commit()
+    await expect(shop.builder.build(shop.request({ commit }))).rejects.toMatchObject({
+      code: 'SOURCE_INVALID',
+      message: 'the content of data/a.bin is not here: git-lfs did not bring it',
+    })
+  })
+
   it('must exist: unknown commits and folders are named', async () => {
     await shop.write({ 'app.js': '' })
     const commit = await shop.commit()
@@ -170,6 +217,16 @@ describe('a build', () => {
       code: 'BUILD_FAILED',
       message: expect.stringContaining('build'),
       hint: expect.stringContaining('dist'),
+    })
+  })
+
+  it('names a file whose name is not UTF-8', async () => {
+    await shop.write({ 'app.js': '' })
+    await writeFile(Buffer.concat([Buffer.from(`${shop.project}/bad`), Buffer.from([0xff])]), '')
+    const commit = await shop.commit()
+    await expect(shop.builder.build(shop.request({ commit }))).rejects.toMatchObject({
+      code: 'ARTIFACT_INVALID',
+      message: 'the name of bad\uFFFD is not valid UTF-8',
     })
   })
 

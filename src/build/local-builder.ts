@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { SluiceError } from '../model/error.ts'
 import type { Home } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
@@ -12,6 +12,7 @@ import { assertFreeBytes, explainingFullDisk } from './disk-space.ts'
 import { buildLimits } from './limits.ts'
 import { buildServices } from './services.ts'
 import { copySource, exportTree, treeOfCommit, treeOfWorkingFolder } from './source-export.ts'
+import { explainingUnreadable } from './unreadable.ts'
 
 export interface LocalBuilderOptions {
   readonly artifacts: ArtifactStore
@@ -43,7 +44,9 @@ class LocalBuilder implements Builder {
 
   async build(request: BuildRequest): Promise<BuildResult> {
     const from = performance.now()
-    const built = await explainingFullDisk(this.#options.home.root, () => this.#build(request))
+    const built = await explainingFullDisk(this.#options.home.root, () =>
+      explainingUnreadable(() => this.#build(request)),
+    )
     return { ...built, seconds: (performance.now() - from) / 1000 }
   }
 
@@ -56,6 +59,8 @@ class LocalBuilder implements Builder {
 
   async #takeIn(directory: string, request: BuildRequest): Promise<Built> {
     const meta = { buildKey: null, description: `output built elsewhere: ${directory}` }
+    if ((await readdir(directory).catch(() => ['?'])).length === 0)
+      throw new SluiceError('ARTIFACT_INVALID', `${directory} is empty`, { hint: 'build into it first' })
     const artifact = await this.#options.artifacts.add(directory, meta, request).catch((error: unknown) => {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error

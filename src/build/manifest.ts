@@ -94,9 +94,20 @@ function invalid(what: string, hint: string): SluiceError {
   return new SluiceError('ARTIFACT_INVALID', what, { hint })
 }
 
+/** `1 GB`, `512 MB`: as people write it in the configuration, where it is round. */
+function sizeText(bytes: number): string {
+  const [unit, factor] =
+    bytes >= 1e9 ? (['GB', 1e9] as const) : bytes >= 1e6 ? (['MB', 1e6] as const) : (['kB', 1e3] as const)
+  return `${Number((bytes / factor).toFixed(2))} ${unit}`
+}
+
 export function tooLarge(path: string, maxBytes: number): SluiceError {
-  return new SluiceError('BUILD_TOO_LARGE', `the build output is larger than ${maxBytes} bytes (reached at ${path})`, {
-    hint: 'name only what runs in build.output, or raise build.maxBytes',
-    details: { maxBytes, path },
-  })
+  return new SluiceError(
+    'BUILD_TOO_LARGE',
+    `the build output is larger than ${sizeText(maxBytes)} (reached at ${path})`,
+    {
+      hint: 'name only what runs in build.output, or raise build.maxSize',
+      details: { maxBytes, path },
+    },
+  )
 }

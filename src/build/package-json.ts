@@ -23,7 +23,10 @@ export async function readPackageJson(folder: string): Promise<PackageJson | nul
   try {
     return JSON.parse(text) as PackageJson
   } catch (cause) {
-    throw new SluiceError('SOURCE_INVALID', `package.json is not JSON: ${(cause as Error).message}`, { cause })
+    throw new SluiceError('SOURCE_INVALID', `package.json is not JSON: ${(cause as Error).message}`, {
+      hint: 'correct it, run npm install and commit both files',
+      cause,
+    })
   }
 }
 

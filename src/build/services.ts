@@ -54,7 +54,6 @@ async function prepare(
     throw new SluiceError('SOURCE_INVALID', `service ${service.name} has no folder ${service.directory}`, {
       hint: `correct services.${service.name}.directory, or commit that folder: the build sees what git sees`,
     })
-  if (existsSync(join(folder, '.gitmodules'))) say('warning: git submodules are not part of the source')
   const tools = await makeTools(service, options, { add: say })
   const warning = await engineWarning(folder, tools.nodeVersion)
   if (warning !== null) say(`warning: ${warning}`)

@@ -40,7 +40,7 @@ describe('describeSource', () => {
     const nothing = { commit: null, branch: null, subject: null, dirty: false }
     expect(await describeSource(shop.project, process.env)).toEqual(nothing)
     await shop.git('init', '-q')
-    expect(await describeSource(shop.project, process.env)).toEqual(nothing)
+    expect(await describeSource(shop.project, process.env)).toEqual({ ...nothing, dirty: true })
     const commit = await shop.commit()
     await shop.git('checkout', '-q', '--detach')
     expect(await describeSource(shop.project, process.env)).toMatchObject({ commit, branch: null })

@@ -25,17 +25,20 @@ export async function describeSource(
     git(['log', '-1', '--format=%H%x00%s', 'HEAD', '--', '.'], options),
   ])
   if (status?.stderr.includes('dubious ownership')) throw notOurs(projectDir)
-  if (status?.code !== 0 || head?.code !== 0 || head.stdout === '') return noGit
+  if (status?.code !== 0) return noGit
   const lines = status.stdout.split('\0').filter((line) => line !== '')
   const header = (name: string) => lines.find((line) => line.startsWith(`# ${name} `))?.slice(name.length + 3)
+  const dirty = lines.some((line) => !line.startsWith('# '))
   const commit = header('branch.oid')
-  if (commit === undefined || commit === '(initial)') return noGit
+  // A repository before its first commit: all that is there would be lost with this folder.
+  if (commit === '(initial)') return { ...noGit, dirty }
+  if (commit === undefined || head?.code !== 0 || head.stdout === '') return noGit
   const branch = header('branch.head') ?? '(detached)'
   return {
     commit,
     branch: branch === '(detached)' ? null : branch,
     subject: await subjectOf(commit, head.stdout, options),
-    dirty: lines.some((line) => !line.startsWith('# ')),
+    dirty,
   }
 }
 
