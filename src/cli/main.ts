@@ -11,10 +11,13 @@ const leave = (signal: NodeJS.Signals) => {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leave(signal))
 
-// A reader that had enough (`| head`) ends what is printed for it; the outcome of a command is not changed by it.
-process.stdout.on('error', () => leave('SIGPIPE'))
 // A terminal that is gone reads nothing and types nothing.
-process.stderr.on('error', () => {})
+const isGone = (error: NodeJS.ErrnoException) => error.code === 'EIO'
+// A reader that had enough (`| head`) ends what is printed for it; the outcome of a command is not changed by it.
+process.stdout.on('error', (error) => leave(isGone(error) ? 'SIGHUP' : 'SIGPIPE'))
+process.stderr.on('error', (error) => {
+  if (isGone(error)) leave('SIGHUP')
+})
 process.stdin.on('error', () => {})
 
 const { runCli } = await import('./run-cli.ts')

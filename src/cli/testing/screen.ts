@@ -9,6 +9,8 @@ export class Screen {
   columns: number
   rows: number
   isCursorShown = true
+  /** How often something was written. */
+  writes = 0
   /** Lines that left the window at its top. */
   readonly scrolledAway: string[] = []
   #lines: string[] = ['']
@@ -26,6 +28,7 @@ export class Screen {
   }
 
   write(text: string): void {
+    this.writes += 1
     const pieces = (this.#rest + text).split(PIECES)
     // A sequence may arrive in two parts.
     const last = pieces.pop() ?? ''
