@@ -1,4 +1,5 @@
 import { isOutcome } from '../model/deployment.ts'
+import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import { listEnvironments } from '../store/environments.ts'
@@ -13,6 +14,7 @@ import { EventLog } from './event-log.ts'
 import { Journal } from './journal.ts'
 import type { JudgedPhase } from './judgement/kept.ts'
 import { Mailbox } from './mailbox.ts'
+import { endUnfinished, hadTraffic } from './phases/compensate.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
 import { startRetention } from './retention.ts'
@@ -110,10 +112,21 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
   }
 }
 
-/** A crash between the record and the start of its workflow: starting the same id twice is one run. */
+/**
+ * A crash between the record and the start of its workflow: starting the same id twice is one run. A run that ended
+ * without an outcome (a bug of ours) must not hold its environment up for ever.
+ */
 async function startForgotten(context: EngineContext): Promise<void> {
   const rows = await context.database.selectFrom('deployments').selectAll().where('finished_at', 'is', null).execute()
-  for (const row of rows) if (!isOutcome(row.state)) await context.workflows.start(row.kind, row.id, row.id)
+  for (const { id, kind, state } of rows.filter((row) => !isOutcome(row.state))) {
+    if (!(await context.workflows.hasEnded(id))) {
+      await context.workflows.start(kind, id, id)
+      continue
+    }
+    const error = new SluiceError('UNEXPECTED', `the work on ${id} ended while it was ${state}, without an outcome`)
+    context.log.error(error.message)
+    await endUnfinished(context, id, { error, failure: error, hadTraffic: await hadTraffic(context, id) })
+  }
 }
 
 /** Looks again until nothing is left: a step in flight may have launched something behind the first look. */

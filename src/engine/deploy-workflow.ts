@@ -1,15 +1,17 @@
 import { getEnvironment } from '../store/environments.ts'
+import { jsonb } from '../store/jsonb.ts'
 import { type Lease, releaseLease } from '../store/leases.ts'
 import { getRelease } from '../store/releases.ts'
 import { fullCounts } from '../strategy/counts.ts'
 import { strategyNamed } from '../strategy/index.ts'
 import type { Step } from '../strategy/strategy.ts'
+import { messageOf } from '../support/message-of.ts'
 import type { EngineContext } from './context.ts'
 import { findKept } from './judgement/kept.ts'
 import { judgeUntilDecided } from './judgement.ts'
 import { admit } from './phases/admit.ts'
 import { shrinkBase } from './phases/base-fleet.ts'
-import { compensate, giveUp, hadTraffic } from './phases/compensate.ts'
+import { compensate, endUnfinished, giveUp, hadTraffic } from './phases/compensate.ts'
 import { expand } from './phases/expand.ts'
 import { launch } from './phases/launch.ts'
 import { buildArtifact, recordRelease, requestOf } from './phases/prepare.ts'
@@ -55,12 +57,19 @@ export async function takeBackAndEnd(
   run: DeploymentRun | null,
   error: unknown,
 ): Promise<void> {
-  if (run === null) {
-    await flow.step('give up', () => giveUp(context, deployment, error))
-    return
+  let touched = false
+  try {
+    if (run === null) {
+      await flow.step('give up', () => giveUp(context, deployment, error))
+      return
+    }
+    touched = await flow.step('assess', () => hadTraffic(context, deployment))
+    await flow.step('compensate', () => compensate(context, run, error, touched))
+  } catch (failure) {
+    if (isMachineryError(failure)) throw failure
+    context.log.error(`${deployment} could not be taken back: ${messageOf(failure)}`)
+    await flow.step('end', () => endUnfinished(context, deployment, { error, failure, hadTraffic: touched }))
   }
-  const touched = await flow.step('assess', () => hadTraffic(context, deployment))
-  await flow.step('compensate', () => compensate(context, run, error, touched))
 }
 
 async function perform(context: EngineContext, run: DeploymentRun, name: string, step: Step): Promise<void> {
@@ -176,7 +185,7 @@ async function planRun(
     settings: config.strategy,
     weighted: context.target.capabilities.weights === 'any',
   })
-  await context.journal.set(deployment, { previous_release: base?.id ?? null, plan: JSON.stringify(plan) })
+  await context.journal.set(deployment, { previous_release: base?.id ?? null, plan: jsonb(plan) })
   return {
     deployment,
     environment: row.environment,

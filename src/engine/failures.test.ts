@@ -39,6 +39,58 @@ test('a deployment that finds the disk full at launch leaves the old release ser
   expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release })
 })
 
+test('what a program prints makes no record impossible: NUL and half a character are shown as what they are', async () => {
+  const first = await engine.serve()
+  const details = { logTail: ['a\0b', `cut \ud83d`, 'whole 😀'] }
+  engine.target.failNext('scale', new SluiceError('INSTANCE_CRASHED', 'exit \0 code', { details }))
+  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
+    state: 'failed',
+    reason: { message: 'exit \ufffd code', details: { logTail: ['a\ufffdb', 'cut \ufffd', 'whole 😀'] } },
+  })
+  expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release })
+})
+
+test('an old fleet that does not go makes no deployment fail, is told, and goes with the next one', async () => {
+  const first = await engine.serve()
+  engine.target.failNext('retire', new SluiceError('DEADLINE_EXCEEDED', 'it does not stop'))
+  const second = await engine.finished((await engine.deploy()).id)
+  expect(second).toMatchObject({
+    state: 'succeeded',
+    reason: { code: 'DEADLINE_EXCEEDED', message: expect.stringContaining('could not be taken away') },
+  })
+  expect(engine.target.releasesRunning(engine.key())).toEqual([first.release, second.release])
+  const third = await engine.serve()
+  expect(third.reason).toBeNull()
+  expect(engine.target.releasesRunning(engine.key())).toEqual([third.release])
+})
+
+test('a new fleet that cannot be removed holds nobody up, and goes with the next deployment', async () => {
+  await engine.serve()
+  engine.target.failNext('scale', new SluiceError('INSTANCE_NEVER_READY', 'it never became ready'))
+  engine.target.failNext('retire', new SluiceError('DEADLINE_EXCEEDED', 'it does not stop'))
+  const failed = await engine.finished((await engine.deploy()).id)
+  expect(failed).toMatchObject({
+    state: 'failed',
+    reason: { code: 'INSTANCE_NEVER_READY', hint: expect.stringContaining('it does not stop') },
+  })
+  const next = await engine.serve()
+  expect(engine.target.releasesRunning(engine.key())).toEqual([next.release])
+})
+
+test('a deployment whose work ended without an outcome is ended at the next start, and holds nobody up', async () => {
+  const { id } = await engine.serve()
+  const { database } = engine.store
+  await database.updateTable('deployments').set({ state: 'waiting', finished_at: null }).where('id', '=', id).execute()
+  await database.updateTable('environments').set({ lease_holder: id }).where('key', '=', engine.key()).execute()
+  await engine.parts.shutdown()
+  await engine.parts.launch()
+  expect(await engine.finished(id)).toMatchObject({
+    state: 'failed',
+    reason: { code: 'UNEXPECTED', message: expect.stringContaining('ended while it was waiting') },
+  })
+  await engine.serve()
+})
+
 test('a deployment that finds no public port names the key to set', async () => {
   for (let port = 8080; port <= 8999; port++) {
     const other = await ensureEnvironment(engine.store.database, `ports.p${port}`)

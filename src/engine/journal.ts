@@ -4,6 +4,7 @@ import { isOutcome } from '../model/deployment.ts'
 import { isSluiceError } from '../model/error.ts'
 import type { Database, Tables } from '../store/database.ts'
 import { type DeploymentRow, getDeployment, moveDeployment, putStep, updateDeployment } from '../store/deployments.ts'
+import { jsonb } from '../store/jsonb.ts'
 import type { EventLog } from './event-log.ts'
 import { recordSecondsSince } from './phase-times.ts'
 
@@ -32,7 +33,7 @@ export class Journal {
     const now = new Date()
     const row = await moveDeployment(this.#database, deployment, state, (current) => ({
       ...change,
-      seconds: JSON.stringify(recordSecondsSince(current, now)),
+      seconds: jsonb(recordSecondsSince(current, now)),
       ...(isOutcome(state) ? { finished_at: now } : {}),
     }))
     const type = isOutcome(state) ? 'deployment.finished' : 'deployment.state'

@@ -1,4 +1,5 @@
 import type { Decision, JudgePolicy, Verdict } from '../judge/index.ts'
+import { jsonb } from '../store/jsonb.ts'
 import type { EngineContext } from './context.ts'
 import type { DossierHead } from './dossier.ts'
 import { begin } from './judgement/begin.ts'
@@ -158,7 +159,7 @@ class Judgement {
     if (decision.replace.length > 0) await replaceInstances(context, this.#run, decision.replace, signal)
     if (decision.action === 'roll-back') {
       await this.#keep()
-      await context.journal.set(this.#run.deployment, { verdict: JSON.stringify(verdict) })
+      await context.journal.set(this.#run.deployment, { verdict: jsonb(verdict) })
       throw await takenBack(context, this.#run, verdict)
     }
     await this.#setAsked(decision)
@@ -210,7 +211,7 @@ class Judgement {
       await this.#keep()
     }
     const whole = this.#options.phase === 'bake' ? await afterRamp(this.#context, this.#run, verdict) : verdict
-    await this.#context.journal.set(this.#run.deployment, { verdict: JSON.stringify(whole), question: null })
+    await this.#context.journal.set(this.#run.deployment, { verdict: jsonb(whole), question: null })
     return verdict
   }
 

@@ -3,6 +3,7 @@ import { SluiceError } from '../model/error.ts'
 import type { DeploymentRow } from '../store/deployments.ts'
 import { listDeployments } from '../store/deployments.ts'
 import { getEnvironment } from '../store/environments.ts'
+import { jsonb } from '../store/jsonb.ts'
 import { releaseLease } from '../store/leases.ts'
 import { findRelease, findReleaseToReturnTo, getRelease, setReleaseState } from '../store/releases.ts'
 import { lastRollbackSeconds, recordRollback } from '../store/rollbacks.ts'
@@ -119,7 +120,7 @@ async function planRollback(
   await context.journal.set(deployment, {
     release: release.id,
     previous_release: base?.id ?? null,
-    plan: JSON.stringify(plan),
+    plan: jsonb(plan),
   })
   return {
     deployment,

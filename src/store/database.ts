@@ -1,4 +1,14 @@
-import { type ColumnType, type Generated, type JSONColumnType, Kysely, PostgresDialect } from 'kysely'
+import {
+  type ColumnType,
+  type Generated,
+  type JSONColumnType,
+  Kysely,
+  type KyselyPlugin,
+  OperationNodeTransformer,
+  PostgresDialect,
+  type PrimitiveValueListNode,
+  type ValueNode,
+} from 'kysely'
 import pg from 'pg'
 import type { ResolvedConfig } from '../config/resolved.ts'
 import type { TrafficSplit } from '../edge/edge.ts'
@@ -8,6 +18,7 @@ import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { Step } from '../strategy/strategy.ts'
+import { storableText } from './jsonb.ts'
 
 type Time = ColumnType<Date, Date | string | undefined, Date | string>
 type NullableTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
@@ -165,8 +176,27 @@ export function openDatabase(options: {
     application_name: 'sluice',
   })
   pool.on('error', onError)
-  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [storableValues()] })
   return { database, pool, close: () => database.destroy() }
+}
+
+/** What a program prints may become a step's detail: no text of its making may make a statement fail. */
+function storableValues(): KyselyPlugin {
+  const transformer = new StorableValues()
+  return {
+    transformQuery: ({ node, queryId }) => transformer.transformNode(node, queryId),
+    transformResult: async ({ result }) => result,
+  }
+}
+
+class StorableValues extends OperationNodeTransformer {
+  protected override transformValue(node: ValueNode): ValueNode {
+    return typeof node.value === 'string' ? { ...node, value: storableText(node.value) } : node
+  }
+
+  protected override transformPrimitiveValueList(node: PrimitiveValueListNode): PrimitiveValueListNode {
+    return { ...node, values: node.values.map((value) => (typeof value === 'string' ? storableText(value) : value)) }
+  }
 }
 
 /** True for failures of the connection, not of the statement: the same statement may succeed a moment later. */

@@ -1,6 +1,7 @@
 import { type Selectable, sql, type Updateable } from 'kysely'
 import { assertMove, type DeploymentState, outcomes } from '../model/deployment.ts'
 import type { Database, DeploymentRequest, Tables } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 export type DeploymentRow = Selectable<Tables['deployments']>
 export type StepRow = Selectable<Tables['deployment_steps']>
@@ -26,7 +27,7 @@ export async function insertDeployment(
       environment: deployment.environment,
       state: 'queued',
       strategy: deployment.strategy,
-      request: JSON.stringify(deployment.request),
+      request: jsonb(deployment.request),
       requested_by: deployment.requestedBy,
       idempotency_key: deployment.idempotencyKey,
     })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import type { TrafficSplit } from '../edge/edge.ts'
 import type { Database, Tables } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 export type EnvironmentRow = Selectable<Tables['environments']>
 
@@ -42,7 +43,7 @@ export function listEnvironments(database: Database): Promise<EnvironmentRow[]> 
 export async function rememberSplit(database: Database, key: string, split: TrafficSplit): Promise<void> {
   await database
     .updateTable('environments')
-    .set({ split: JSON.stringify(split) })
+    .set({ split: jsonb(split) })
     .where('key', '=', key)
     .execute()
 }

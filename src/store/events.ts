@@ -1,5 +1,6 @@
 import type { Event } from '../engine/engine.ts'
 import type { Database } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 export interface NewEvent {
   readonly type: Event['type']
@@ -15,7 +16,7 @@ export async function insertEvent(database: Database, event: NewEvent): Promise<
       type: event.type,
       environment: event.environment,
       deployment: event.deployment,
-      data: JSON.stringify(event.data),
+      data: jsonb(event.data),
     })
     .returning(['sequence', 'at'])
     .executeTakeFirstOrThrow()

@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Database } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 export interface StoredJudgement {
   readonly state: object
@@ -27,7 +28,7 @@ export async function putJudgeState(
   phase: string,
   judgement: StoredJudgement,
 ): Promise<void> {
-  const values = { state: JSON.stringify(judgement.state), cursor: judgement.cursor, updated_at: new Date() }
+  const values = { state: jsonb(judgement.state), cursor: judgement.cursor, updated_at: new Date() }
   await database
     .insertInto('judge_states')
     .values({ deployment, phase, started_at: judgement.startedAt, ...values })

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 /** Everything a running deployment can be told. A message stays: a restarted workflow reads it again. */
 export const messageKinds = ['cancel', 'roll-back', 'supersede', 'replace', 'end-bake', 'answer'] as const
@@ -18,7 +19,7 @@ export async function insertMessage(
 ): Promise<void> {
   await database
     .insertInto('deployment_messages')
-    .values({ deployment, kind: message.kind, sent_by: message.by, data: JSON.stringify(message.data) })
+    .values({ deployment, kind: message.kind, sent_by: message.by, data: jsonb(message.data) })
     .execute()
 }
 

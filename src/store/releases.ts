@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import type { ReleaseState } from '../engine/engine.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { Database, Tables } from './database.ts'
+import { jsonb } from './jsonb.ts'
 
 export type ReleaseRow = Selectable<Tables['releases']>
 
@@ -22,7 +23,7 @@ export async function writeRelease(
   const complete: ReleaseRecord = { ...record, id }
   await database
     .insertInto('releases')
-    .values({ id, environment: record.environment, deployment, record: JSON.stringify(complete), state: 'prepared' })
+    .values({ id, environment: record.environment, deployment, record: jsonb(complete), state: 'prepared' })
     .execute()
   return complete
 }

@@ -1,5 +1,6 @@
 import type { Decision } from '../../judge/index.ts'
 import { SluiceError } from '../../model/error.ts'
+import { jsonb } from '../../store/jsonb.ts'
 import type { Message } from '../../store/messages.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
@@ -47,6 +48,6 @@ export class Question {
   async #ask(decision: Decision): Promise<void> {
     const text = decision.reasons[0]?.text ?? 'the confirmation stayed undecided'
     const deadline = new Date(this.#context.clock.now().getTime() + ANSWER_MS).toISOString()
-    await this.#context.journal.set(this.#run.deployment, { question: JSON.stringify({ text, deadline }) })
+    await this.#context.journal.set(this.#run.deployment, { question: jsonb({ text, deadline }) })
   }
 }

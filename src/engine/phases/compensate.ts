@@ -1,6 +1,7 @@
 import type { Outcome } from '../../model/deployment.ts'
 import { isSluiceError, SluiceError } from '../../model/error.ts'
 import { rememberServing } from '../../store/environments.ts'
+import { jsonb } from '../../store/jsonb.ts'
 import { currentFence, type Lease, releaseLease } from '../../store/leases.ts'
 import { setReleaseState } from '../../store/releases.ts'
 import { recordRollback } from '../../store/rollbacks.ts'
@@ -10,6 +11,7 @@ import { seenAnswering } from '../evidence.ts'
 import type { DeploymentRun } from '../run.ts'
 import { takeLeaseBack } from './admit.ts'
 import { restoreBase } from './base-fleet.ts'
+import { notSettled } from './settle.ts'
 import { shiftTo } from './shift.ts'
 
 /** Ends a deployment that was never admitted: nothing was touched, so there is nothing to take back. */
@@ -18,7 +20,7 @@ export async function giveUp(context: EngineContext, deployment: string, error: 
   const row = await context.journal.load(deployment)
   if (row.finished_at !== null) return
   await releaseLease(context.database, row.environment, deployment)
-  await context.journal.move(deployment, outcomeOf(reason, false), { reason: JSON.stringify(reason) })
+  await context.journal.move(deployment, outcomeOf(reason, false), { reason: jsonb(reason) })
 }
 
 /** Whether users may have been served by the new release: asked before anything is taken back. */
@@ -63,17 +65,50 @@ export async function compensate(
     )
     if (hadTraffic) await setReleaseState(context.database, run.release.id, 'on-hold', reason.message)
     await releaseLease(context.database, run.environment, run.deployment)
-    await context.journal.move(run.deployment, outcomeOf(reason, hadTraffic), { reason: JSON.stringify(reason) })
+    await context.journal.move(run.deployment, outcomeOf(reason, hadTraffic), { reason: jsonb(reason) })
   } catch (failure) {
     if (!hadTraffic || !isSluiceError(failure)) throw failure
-    const failed = new SluiceError('ROLLBACK_FAILED', `the rollback failed too: ${failure.message}`, {
-      hint: `look at \`sluice status ${run.environment}\` and run \`sluice rollback ${run.environment}\`; it began because ${reason.message}`,
-      cause: failure,
-      details: { because: reason.toJSON(), failure: failure.toJSON() },
-    })
+    const failed = rollbackFailed(run.environment, reason, failure)
     await releaseLease(context.database, run.environment, run.deployment)
-    await context.journal.move(run.deployment, 'rollback-failed', { reason: JSON.stringify(failed) })
+    await context.journal.move(run.deployment, 'rollback-failed', { reason: jsonb(failed) })
   }
+}
+
+/** The last resort: what could not be taken back ends all the same and says so, and holds nobody up. */
+export async function endUnfinished(
+  context: EngineContext,
+  deployment: string,
+  met: { readonly error: unknown; readonly failure: unknown; readonly hadTraffic: boolean },
+): Promise<void> {
+  const { journal } = context
+  const { environment, finished_at, state } = await journal.load(deployment)
+  if (finished_at !== null) return
+  const [because, failure] = [toSluiceError(met.error), toSluiceError(met.failure)]
+  await releaseLease(context.database, environment, deployment)
+  // All traffic is on the new release: there is nothing to take back, only something left over.
+  if (state === 'settling') {
+    await journal.move(deployment, 'succeeded', { reason: jsonb(notSettled(environment, because)) })
+    return
+  }
+  if (!met.hadTraffic) {
+    const reason = new SluiceError(because.code, because.message, {
+      hint: `what it started could not be removed (${failure.message}): look at \`sluice status ${environment}\``,
+      problems: because.problems,
+      details: { ...because.details, failure: failure.toJSON() },
+    })
+    await journal.move(deployment, outcomeOf(reason, false), { reason: jsonb(reason) })
+    return
+  }
+  await journal.move(deployment, 'compensating')
+  await journal.move(deployment, 'rollback-failed', { reason: jsonb(rollbackFailed(environment, because, failure)) })
+}
+
+function rollbackFailed(environment: string, because: SluiceError, failure: SluiceError): SluiceError {
+  return new SluiceError('ROLLBACK_FAILED', `the rollback failed too: ${failure.message}`, {
+    hint: `look at \`sluice status ${environment}\` and run \`sluice rollback ${environment}\`; it began because ${because.message}`,
+    cause: failure,
+    details: { because: because.toJSON(), failure: failure.toJSON() },
+  })
 }
 
 async function takeBack(

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import { getEnvironment } from '../../store/environments.ts'
+import { jsonb } from '../../store/jsonb.ts'
 import { findRelease, writeRelease } from '../../store/releases.ts'
 import { listNewestSecrets } from '../../store/secrets.ts'
 import type { EngineContext } from '../context.ts'
@@ -74,7 +75,7 @@ export async function recordRelease(context: EngineContext, deployment: string, 
   await journal.set(deployment, {
     release: written.id,
     previous_release: environment.release,
-    differences: JSON.stringify(await describeDifferences(context, previous?.record ?? null, written)),
+    differences: jsonb(await describeDifferences(context, previous?.record ?? null, written)),
   })
   return written.id
 }

@@ -1,28 +1,52 @@
-import { isSluiceError } from '../../model/error.ts'
+import { isSluiceError, SluiceError } from '../../model/error.ts'
+import { listDeployments } from '../../store/deployments.ts'
 import { rememberServing } from '../../store/environments.ts'
+import { jsonb } from '../../store/jsonb.ts'
 import { currentFence, releaseLease } from '../../store/leases.ts'
-import { keepRelease } from '../../store/releases.ts'
+import { findRelease, keepRelease } from '../../store/releases.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
 import { shiftTo } from './shift.ts'
 
 const RETIRE_SLACK_MS = 30_000
 
-/** Makes the new release the base and takes the old fleet away. A newer deployment may already be under way. */
+/**
+ * Makes the new release the base and takes the old fleet away. A newer deployment may already be under way. All traffic
+ * is on the new release by now: that what is old did not go does not make the deployment fail, but it is said.
+ */
 export async function settle(context: EngineContext, run: DeploymentRun): Promise<void> {
   await context.journal.move(run.deployment, 'settling')
-  await context.journal.step(
-    run.deployment,
-    'settle',
-    async () => {
-      const signal = AbortSignal.timeout(10 * 60_000)
-      await becomeBase(context, run, signal)
-      await releaseLease(context.database, run.environment, run.deployment)
-      return run.base === null ? null : retire(context, run, run.base.id, signal)
-    },
-    (detail) => detail,
-  )
-  await context.journal.move(run.deployment, 'succeeded')
+  const left = await settled(context, run)
+  await releaseLease(context.database, run.environment, run.deployment)
+  await context.journal.move(run.deployment, 'succeeded', left === null ? {} : { reason: jsonb(left) })
+}
+
+/** What went wrong, in words for a person; null when nothing did. */
+async function settled(context: EngineContext, run: DeploymentRun): Promise<SluiceError | null> {
+  try {
+    await context.journal.step(
+      run.deployment,
+      'settle',
+      async () => {
+        const signal = AbortSignal.timeout(10 * 60_000)
+        await becomeBase(context, run, signal)
+        await releaseLease(context.database, run.environment, run.deployment)
+        return retireOld(context, run, signal)
+      },
+      (detail) => detail,
+    )
+    return null
+  } catch (error) {
+    if (!isSluiceError(error)) throw error
+    return notSettled(run.environment, error)
+  }
+}
+
+export function notSettled(environment: string, error: SluiceError): SluiceError {
+  return new SluiceError(error.code, `the old release could not be taken away: ${error.message}`, {
+    hint: `the next deployment tries again; look at \`sluice status ${environment}\``,
+    details: error.details,
+  })
 }
 
 async function becomeBase(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<void> {
@@ -34,19 +58,39 @@ async function becomeBase(context: EngineContext, run: DeploymentRun, signal: Ab
   }
 }
 
+async function retireOld(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<string | null> {
+  const old = await releasesToRetire(context, run)
+  const details: string[] = []
+  for (const release of old) details.push(await retire(context, run, release, signal))
+  if (run.base !== null) {
+    await keepRelease(context.database, run.base.id)
+    await rememberServing(context.database, run.environment, { release: run.release.id, warmRelease: null })
+  }
+  return details.length === 0 ? null : details.join('; ')
+}
+
+/** The old fleet, and what an earlier deployment could not take away; never what another deployment works on. */
+async function releasesToRetire(context: EngineContext, run: DeploymentRun): Promise<string[]> {
+  const { fleets } = await context.target.inspect(run.environment)
+  const running = await listDeployments(context.database, { environment: run.environment, running: true, limit: 50 })
+  const others = running.filter(({ id }) => id !== run.deployment)
+  const wanted = new Set([run.release.id, ...others.flatMap((other) => [other.release, other.previous_release])])
+  const found = fleets.map(({ release }) => release).filter((release) => !wanted.has(release))
+  return [...new Set([...(run.base === null ? [] : [run.base.id]), ...found])]
+}
+
 async function retire(
   context: EngineContext,
   run: DeploymentRun,
   release: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const drainMs = Math.max(0, ...(run.base?.services ?? []).map((service) => service.drainMs + service.stopGraceMs))
+  const services = (await findRelease(context.database, release))?.record.services ?? []
+  const drainMs = Math.max(0, ...services.map((service) => service.drainMs + service.stopGraceMs))
   const { stopped, cut } = await context.target.retire(run.environment, release, {
     signal,
     deadlineMs: drainMs + RETIRE_SLACK_MS,
     fence: await currentFence(context.database, run.environment),
   })
-  await keepRelease(context.database, release)
-  await rememberServing(context.database, run.environment, { release: run.release.id, warmRelease: null })
   return `${stopped.length} instances of ${release} stopped${cut > 0 ? `, ${cut} connections cut at the deadline` : ''}`
 }

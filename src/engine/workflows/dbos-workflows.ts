@@ -1,4 +1,4 @@
-import { DBOS, Error as DbosErrors } from '@dbos-inc/dbos-sdk'
+import { DBOS, Error as DbosErrors, type WorkflowStatusString } from '@dbos-inc/dbos-sdk'
 import { isSluiceError, type SerializedError, SluiceError } from '../../model/error.ts'
 import { isConnectionError } from '../../store/database.ts'
 import type { Flow, Workflows } from './workflows.ts'
@@ -12,6 +12,8 @@ export interface DbosWorkflowsOptions {
 
 type StepOutcome = { readonly value: unknown } | { readonly error: SerializedError }
 type Body = (flow: Flow, input: unknown) => Promise<void>
+
+const ended: WorkflowStatusString[] = ['SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED']
 
 /**
  * DBOS keeps one global engine per process, so there is one `dbosWorkflows` per control plane. The application version
@@ -59,9 +61,13 @@ export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkf
       if (body === undefined) throw new Error(`no workflow is registered as ${name}`)
       await DBOS.startWorkflow(body, { workflowID: id })(input)
     },
+    async hasEnded(id) {
+      const run = await DBOS.getWorkflowStatus(id)
+      return run !== null && ended.some((status) => status === run.status)
+    },
     async prune(olderThanMs) {
       const finished = await DBOS.listWorkflows({
-        status: ['SUCCESS', 'ERROR', 'CANCELLED'],
+        status: ended,
         endTime: new Date(Date.now() - olderThanMs).toISOString(),
         limit: 500,
       })

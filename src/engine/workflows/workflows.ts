@@ -9,6 +9,8 @@ export interface Workflows {
   launch(): Promise<void>
   /** Starts a run; the same id is the same run, however often it is started. */
   start(name: string, id: string, input: unknown): Promise<void>
+  /** Whether this run came to its end, whatever that was; false for one that never began. */
+  hasEnded(id: string): Promise<boolean>
   /** Forgets finished runs older than this. */
   prune(olderThanMs: number): Promise<void>
   shutdown(): Promise<void>
