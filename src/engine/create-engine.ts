@@ -14,6 +14,7 @@ import { EventLog } from './event-log.ts'
 import { Journal } from './journal.ts'
 import type { JudgedPhase } from './judgement/kept.ts'
 import { Mailbox } from './mailbox.ts'
+import { maskedTarget } from './masked-target.ts'
 import { endUnfinished, hadTraffic } from './phases/compensate.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
@@ -84,7 +85,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     mailbox: new Mailbox(database),
     journal: new Journal(database, events),
     workflows,
-    target: makeTarget(environmentOf, tellInstance),
+    target: maskedTarget(makeTarget(environmentOf, tellInstance), given),
   }
   workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))
   workflows.register<string>('rollback', (flow, deployment) => rollbackWorkflow(context, flow, deployment))

@@ -1,4 +1,4 @@
-import { isOutcome } from '../model/deployment.ts'
+import { isOutcome, type Outcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
 import {
@@ -136,10 +136,14 @@ async function list(context: EngineContext, query: ListQuery): Promise<Page<Depl
   return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.number) : null }
 }
 
+/** Users are served by the release before, if there was one. */
+const cameToNothing: readonly Outcome[] = ['failed', 'rolled-back', 'cancelled', 'superseded']
+
 /** The row as readers see it. */
 export async function view(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
   const steps = await listSteps(context.database, row.id)
-  const release = row.release === null ? undefined : await findRelease(context.database, row.release)
+  const shown = cameToNothing.some((state) => state === row.state) ? row.previous_release : row.release
+  const release = shown === null ? undefined : await findRelease(context.database, shown)
   return {
     id: row.id,
     kind: row.kind,
@@ -169,5 +173,3 @@ export async function view(context: EngineContext, row: DeploymentRow): Promise<
     differences: row.differences,
   }
 }
-
-/** Public addresses by the release's routes, the first service's first. */

@@ -99,6 +99,7 @@ describe('a deployment', () => {
     const deployment = await finished((await deploy()).id)
     expect(deployment.state).toBe('failed')
     expect(deployment.reason?.hint).toContain('first deployment')
+    expect(deployment.urls).toEqual([])
   })
 
   test('that cannot be taken back says so and ends as rollback-failed', async () => {

@@ -139,6 +139,7 @@ export interface Deployment {
   readonly servingAt: string | null
   readonly finishedAt: string | null
   readonly weight: number
+  /** Public addresses of what it serves, or of what serves on when it came to nothing. */
   readonly urls: readonly string[]
   readonly steps: readonly DeploymentStep[]
   /** Seconds by phase, measured. */

@@ -1,6 +1,5 @@
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
-import { masker } from '../secrets/mask.ts'
 import { listDeployments } from '../store/deployments.ts'
 import { type EnvironmentRow, listEnvironments, rememberHold } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
@@ -8,7 +7,6 @@ import { nearest } from '../support/nearest.ts'
 import type { EngineContext } from './context.ts'
 import { view } from './deployments.ts'
 import type { Environment, Environments } from './engine.ts'
-import { secretValues } from './secret-values.ts'
 
 export function environmentsOf(context: EngineContext): Environments {
   return {
@@ -17,10 +15,7 @@ export function environmentsOf(context: EngineContext): Environments {
     get: async (environment) => environmentView(context, await resolveEnvironment(context, environment)),
     async *logs(query) {
       const { key } = await resolveEnvironment(context, query.environment)
-      const mask = masker(await valuesToMask(context, key))
-      for await (const line of context.target.logs({ ...query, environment: key })) {
-        yield { ...line, line: mask(line.line) }
-      }
+      yield* context.target.logs({ ...query, environment: key })
     },
     samples: async (environment, after) => {
       const { key } = await resolveEnvironment(context, environment)
@@ -88,14 +83,4 @@ async function environmentView(context: EngineContext, row: EnvironmentRow): Pro
     fleets: state?.fleets ?? [],
     deployment: shown === undefined ? null : await view(context, shown),
   }
-}
-
-async function valuesToMask(context: EngineContext, environment: string): Promise<string[]> {
-  const row = await resolveEnvironment(context, environment)
-  const values: string[] = []
-  for (const id of [row.release, row.warm_release]) {
-    const release = id === null ? undefined : await findRelease(context.database, id)
-    if (release !== undefined) values.push(...Object.values(await secretValues(context, release.record)))
-  }
-  return values
 }

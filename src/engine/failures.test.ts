@@ -34,6 +34,7 @@ test('a deployment that finds the disk full at launch leaves the old release ser
   engine.target.failNext('scale', new SluiceError('DISK_FULL', 'the disk is full', { hint: 'free some space' }))
   expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
     state: 'failed',
+    urls: first.urls,
     reason: { code: 'DISK_FULL', hint: 'free some space' },
   })
   expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release })
