@@ -11,9 +11,13 @@ import { Sluice } from './sluice.ts'
 
 const keep = process.argv.includes('--keep')
 const interrupt = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => interrupt.abort(new Error('interrupted')))
+// A second Ctrl-C does nothing more: it must not end this process before everything is stopped.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupt.abort(new Error('interrupted')))
 }
+// Nor must a terminal or a reader that is gone.
+process.stdout.on('error', () => interrupt.abort(new Error('interrupted')))
+process.stderr.on('error', () => {})
 
 const startedAt = performance.now()
 const say = (line: string) => {

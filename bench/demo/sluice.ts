@@ -46,6 +46,8 @@ export class Sluice {
       cwd: projectDir,
       env: { ...withoutSluice(process.env), SLUICE_HOME: home, CI: 'true' },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C in a terminal is for the demonstration, which passes it on where it has to.
+      detached: true,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
     let stderr = ''
