@@ -318,4 +318,25 @@ describe('environments', () => {
     await parts.engine.secrets.remove(key(), 'API_KEY')
     expect(await parts.engine.secrets.list(key())).toEqual([])
   })
+
+  test('show no secret in logs and failures, whichever version of it, set or removed', async () => {
+    await serve()
+    await parts.engine.secrets.set(key(), 'API_KEY', 'first value')
+    await parts.engine.secrets.set(key(), 'API_KEY', 'second value')
+    await parts.engine.secrets.remove(key(), 'API_KEY')
+    target.logLines = ['key=first value', 'key=second value', 'nothing']
+    const query = { environment: key(), tail: 10, follow: false, signal: AbortSignal.timeout(10_000) }
+    const lines: string[] = []
+    for await (const { line } of parts.engine.environments.logs(query)) lines.push(line)
+    expect(lines).toEqual(['key=••••••', 'key=••••••', 'nothing'])
+    const details = { exitCode: 1, logTail: ['no such key: first value'] }
+    target.failNext('scale', new SluiceError('INSTANCE_CRASHED', 'exit code 1', { details }))
+    const { reason } = await finished((await deploy()).id)
+    expect(reason?.details).toMatchObject({ exitCode: 1, logTail: ['no such key: ••••••'] })
+  })
+
+  test('refuse secrets that Sluice would override', async () => {
+    for (const name of ['PORT', 'SLUICE_RELEASE'])
+      await expect(parts.engine.secrets.set(key(), name, 'value')).rejects.toMatchObject({ code: 'USAGE' })
+  })
 })

@@ -11,7 +11,9 @@ type Mask = (text: string) => string
 export function maskedTarget(target: Target, context: Pick<EngineContext, 'database' | 'secrets'>): Target {
   const maskFor = async (environment: string) => masker(await valuesOf(context, environment))
   return {
-    capabilities: target.capabilities,
+    get capabilities() {
+      return target.capabilities
+    },
     inspect: (environment) => target.inspect(environment),
     scale: async (release, counts, options) => {
       try {

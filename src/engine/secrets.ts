@@ -16,6 +16,11 @@ export function secretsOf(context: EngineContext): Secrets {
           hint: 'letters, digits and underscores, not beginning with a digit',
         })
       }
+      if (name === 'PORT' || name.startsWith('SLUICE_')) {
+        throw new SluiceError('USAGE', `${name} is set by Sluice: no secret can have this name`, {
+          hint: 'choose another name',
+        })
+      }
       const { key } = await ensureEnvironment(context.database, environment)
       const sealed = context.secrets.seal(value, secretContext(key, name))
       const stored = await insertSecret(context.database, key, name, sealed)

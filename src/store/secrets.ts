@@ -51,6 +51,17 @@ export async function listNewestSecrets(database: Database, environment: string)
   }))
 }
 
+/** Every version of every name. */
+export async function listSecretVersions(database: Database, environment: string): Promise<StoredSecret[]> {
+  const rows = await database.selectFrom('secrets').selectAll().where('environment', '=', environment).execute()
+  return rows.map((row) => ({
+    name: row.name,
+    version: row.version,
+    ciphertext: row.ciphertext,
+    createdAt: row.created_at,
+  }))
+}
+
 export async function findSecretVersion(
   database: Database,
   environment: string,

@@ -11,6 +11,8 @@ import type { Target } from '../../targets/target.ts'
 export interface MemoryTarget extends Target {
   readonly orders: string[]
   /** Thrown by the next call of this name. */
+  /** What `logs` gives. */
+  logLines: string[]
   failNext(call: 'scale' | 'shift' | 'retire', error: SluiceError): void
   /** Called in every `scale` before it acts: a test can wait or kill here. */
   beforeScale: (release: string) => Promise<void>
@@ -156,7 +158,10 @@ export function memoryTarget(): MemoryTarget {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
-    async *logs() {},
+    logLines: [],
+    async *logs() {
+      for (const line of target.logLines) yield { instance: 'i1', service: 'web', release: 'r1', line }
+    },
   }
   return target
 }
