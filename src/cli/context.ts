@@ -9,6 +9,7 @@ import { assertNotInterrupted, interruptedError, unlessInterrupted } from './int
 import { livingHere } from './living-here.ts'
 import type { Terminal } from './progress/view.ts'
 import type { CliOptions } from './run-cli.ts'
+import { readable } from './words.ts'
 
 export interface Globals {
   readonly home?: string

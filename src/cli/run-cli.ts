@@ -7,6 +7,7 @@ import { type Globals, makeContext } from './context.ts'
 import { unlessInterrupted } from './interruption.ts'
 import { knownError } from './known-error.ts'
 import { parse } from './parse.ts'
+import { readable } from './words.ts'
 
 export interface CliOptions {
   readonly argv: readonly string[]
@@ -54,7 +55,7 @@ export async function runCli(options: CliOptions): Promise<number> {
 
 function print({ stdout }: CliOptions, answer: Answer, isMachine: boolean): void {
   if (isMachine) stdout.write(`${JSON.stringify({ v: 1, ...answer.json })}\n`)
-  else if (answer.text !== '') stdout.write(`${answer.text}\n`)
+  else if (answer.text !== '') stdout.write(`${readable(answer.text)}\n`)
 }
 
 function printError(options: CliOptions, error: unknown, home: Home | null, isMachine: boolean): number {
@@ -66,15 +67,14 @@ function printError(options: CliOptions, error: unknown, home: Home | null, isMa
       `${JSON.stringify({ v: 1, status: 'error', code, message, hint: hint ?? null, problems: problems ?? [], ...(details === undefined ? {} : { details }) })}\n`,
     )
   } else {
-    stderr.write(`error: ${message} (${code})\n`)
+    const write = (line: string) => stderr.write(`${readable(line)}\n`)
+    write(`error: ${message} (${code})`)
     for (const problem of problems ?? []) {
       const seen = problem.seen === undefined ? '' : `; seen: ${problem.seen}`
-      stderr.write(
-        `  ${problem.path}: ${problem.message}${seen}${problem.hint === undefined ? '' : ` → ${problem.hint}`}\n`,
-      )
+      write(`  ${problem.path}: ${problem.message}${seen}${problem.hint === undefined ? '' : ` → ${problem.hint}`}`)
     }
-    for (const line of logTail(details)) stderr.write(`  | ${line}\n`)
-    if (hint !== undefined) stderr.write(`hint: ${hint}\n`)
+    for (const line of logTail(details)) write(`  | ${line}`)
+    if (hint !== undefined) write(`hint: ${hint}`)
   }
   if ((argv.includes('-v') || argv.includes('--verbose')) && !isSluiceError(error) && error instanceof Error)
     stderr.write(`${error.stack}\n`)

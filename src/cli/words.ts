@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { SluiceError } from '../model/error.ts'
 
 export function duration(seconds: number): string {
@@ -26,8 +27,14 @@ export function durationMs(text: string, flag: string): number {
   return Number(number) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
 }
 
+/** Subjects of commits and lines of logs may hold what commands a terminal: it is told, not done. */
+export function readable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, ' ')
+}
+
 /** Columns as wide as they must be. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function columns(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(readable))
   const widths = rows.reduce<number[]>(
     (all, row) => row.map((cell, index) => Math.max(all[index] ?? 0, cell.length)),
     [],

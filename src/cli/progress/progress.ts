@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util'
 import type { Event } from '../../engine/engine.ts'
+import { readable } from '../words.ts'
 
 export interface ProgressStep {
   readonly name: string
@@ -49,7 +49,7 @@ export function progressAfter(progress: Progress, { type, at, data }: Event): Pr
 /** A release command prints colours and rewrites its line: within the picture neither may happen. */
 function plain(line: string): string {
   const shown = line.replace(/\r$/, '').split('\r').at(-1) ?? ''
-  return stripVTControlCharacters(shown).replaceAll(/\p{Cc}/gu, ' ')
+  return readable(shown).replaceAll('\t', ' ')
 }
 
 /** A step that runs again after a crash is the same step. */
