@@ -30,7 +30,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
   const output = globals.output === 'ndjson' ? 'ndjson' : globals.json === true ? 'json' : 'text'
   let sayAbove: ((line: string) => void) | null = null
   const say = (line: string) => {
-    if (sayAbove === null) stderr.write(`${line}\n`)
+    if (sayAbove === null) stderr.write(`${readable(line)}\n`)
     else sayAbove(line)
   }
   const ensure = async (edge?: string) => {
