@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installation, installation } from '../bench/support/installation.ts'
+import { type Installation, installation, must } from '../bench/support/installation.ts'
 import { Screen } from '../src/cli/testing/screen.ts'
 
 const bin = resolve(import.meta.dirname, '../bin/sluice')
@@ -112,6 +112,21 @@ inPseudoTerminal(
   90_000,
 )
 
+test('completion knows the releases of a running control plane', async () => {
+  must(await place.sluice('deploy', 'f'), 'succeeded')
+  const { document } = await place.sluice('releases', 'f')
+  const [latest] = document.releases as { record: { id: string }; deployment: string }[]
+  const ofF = (await place.print('completion', 'releases', 'f')).stdout.trim().split('\n')
+  expect(ofF[0]).toBe(latest?.record.id)
+  expect((await place.print('completion', 'releases')).stdout.split('\n').length).toBeGreaterThanOrEqual(ofF.length)
+  expect((await place.print('completion', 'releases', 'nowhere')).stdout.trim()).toBe('')
+
+  const { stdout: shown } = await place.print('releases', 'show', ofF[0] ?? '')
+  const replay = (await place.sluice('releases', 'show', ofF[0] ?? '')).document.replay
+  if (replay === null) expect(shown).not.toContain('judge replay')
+  else expect(shown).toContain(`sluice judge replay ${latest?.deployment}`)
+})
+
 function titles({ text }: Screen): readonly string[] {
   return text.filter((line) => /^d\d+ bench\.g ·/.test(line))
 }
@@ -122,7 +137,7 @@ interface Drawing {
   /** The device of the pseudo-terminal. */
   readonly tty: string
   readonly screen: Screen
-  exitCode(): Promise<number>
+  readonly exitCode: () => Promise<number>
 }
 
 /** Deploys in a pseudo-terminal that stays ours while it draws. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { run } from '../support/run.ts'
 import { version } from '../support/version.ts'
 import { testControlPlane } from './testing/control-plane.ts'
 import { type RunSluiceOptions, runSluice } from './testing/run-sluice.ts'
+import { silentControlPlane } from './testing/silent-control-plane.ts'
 
 let plane: Awaited<ReturnType<typeof testControlPlane>>
 beforeAll(async () => {
@@ -94,6 +96,19 @@ test('a secret comes by standard input and is shown by no command', async () => 
   expect((await sluice(['secret', 'rm', 'production', 'API_KEY', '--json'])).code).toBe(0)
 })
 
+test('a secret that could not be handed over, or that goes nowhere, is refused', async () => {
+  const refused = async (environment: string, input: string | Buffer) => {
+    const { code, stdout } = await sluice(['secret', 'set', environment, 'KEY', '--json'], { input })
+    expect(code).toBe(2)
+    return (JSON.parse(stdout) as { message: string }).message
+  }
+  expect(await refused('production', 'a\0b')).toBe('the value of KEY holds a NUL character')
+  expect(await refused('production', Buffer.from([0xff, 0xfe, 0x61]))).toBe('the value of KEY is not valid UTF-8')
+  expect(await refused('production', 'x'.repeat(70_000))).toBe('the value of KEY is longer than 65536 characters')
+  expect(await refused('production', '\n')).toBe('the value of KEY is an empty line')
+  expect(await refused('prodution', 'value')).toBe('sluice.config.json has no environment prodution')
+})
+
 test('says beforehand whether a rollback would work', async () => {
   const { code, stdout } = await sluice(['rollback', 'production', '--check', '--json'])
   expect(code).toBe(0)
@@ -148,7 +163,11 @@ test('bash completes commands, and environments where one is expected', async ()
   const { stdout: names } = await sluice(['completion', 'environments'])
   expect(names.trim().split('\n')).toEqual(['production', 'staging'])
   const complete = async (...words: string[]) => {
-    const program = `sluice() { printf 'production\nstaging\n'; }
+    const program = `sluice() { case "$*" in
+      'completion environments') printf 'production\nstaging\n' ;;
+      'completion releases production') printf 'r1\nr2\n' ;;
+      'completion deployments') printf 'd1\nd2\n' ;;
+    esac; }
 ${script}
 COMP_WORDS=(sluice ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _sluice; printf '%s ' "\${COMPREPLY[@]}"`
     return (await run(['bash', '-c', program], { timeoutMs: 10_000, env: process.env })).stdout.trim().split(' ')
@@ -157,6 +176,32 @@ COMP_WORDS=(sluice ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${
   expect(await complete('deploy', 'st')).toEqual(['staging'])
   expect(await complete('secret', 's')).toEqual(['set'])
   expect(await complete('secret', 'set', 'pro')).toEqual(['production'])
+  expect(await complete('rollback', '--detach', 'production', 'r')).toEqual(['r1', 'r2'])
+  expect(await complete('logs', 'production', '--release', 'r2')).toEqual(['r2'])
+  expect(await complete('cancel', '')).toEqual(['d1', 'd2'])
+  expect(await complete('judge', 'replay', 'd2')).toEqual(['d2'])
+  expect(await complete('deploy', 'staging', '--until', '')).toEqual(['serving'])
+})
+
+test('completion asks the control plane that runs, starts none, and is silent about one that hangs', async () => {
+  await sluice(['deploy', 'production', '--detach'])
+  const deployments = await sluice(['completion', 'deployments'])
+  expect(deployments.stdout.split('\n')).toContain(plane.engine.rows.at(-1)?.id)
+
+  const silent = await silentControlPlane()
+  const nowhere = join(silent.project, 'no-home')
+  for (const kind of ['environments', 'releases', 'deployments']) {
+    for (const home of [silent.home, nowhere]) {
+      const { code, stdout, stderr } = await sluice(['completion', kind], { home, cwd: silent.project })
+      expect({ code, stderr, names: stdout.trim() }).toEqual({
+        code: 0,
+        stderr: '',
+        names: kind === 'environments' ? 'production\nstaging' : '',
+      })
+    }
+  }
+  expect(existsSync(nowhere)).toBe(false)
+  await silent.close()
 })
 
 test('doctor names each check with its state, and init writes nothing without being told', async () => {

@@ -75,6 +75,31 @@ test('2: a command, a flag or an environment is mistyped, and the nearest one is
   }
 })
 
+test('2: a word alone names its commands, an empty one is told, and `releases` lists', async () => {
+  for (const word of ['secret', 'config', 'env']) {
+    const { code, stdout } = await sluice([word, '--json'])
+    expect(code).toBe(2)
+    const { message, hint } = JSON.parse(stdout) as { readonly message: string; readonly hint: string }
+    expect(message).toBe(`sluice ${word} needs a command`)
+    expect(hint).toMatch(new RegExp(`\`sluice ${word} [a-z]+\` \\(.*, \`sluice ${word} `))
+  }
+  for (const args of [
+    ['deploy', ''],
+    ['status', ''],
+    ['logs', 'production', ' '],
+    ['deploy', 'production', '--timeout='],
+  ]) {
+    const { code, stdout } = await sluice([...args, '--json'])
+    expect([code, JSON.parse(stdout)], args.join(' ')).toMatchObject([
+      2,
+      { code: 'USAGE', message: expect.stringMatching(/is empty$/) },
+    ])
+  }
+  for (const args of [['releases'], ['releases', '--json'], ['releases', 'list']]) {
+    expect((await sluice(args)).code, args.join(' ')).toBe(0)
+  }
+})
+
 test('2: what is missing or too much is no slip of the pen: nothing is suggested for it', async () => {
   for (const args of [
     ['releases', 'show'],

@@ -176,7 +176,10 @@ export const commands: readonly Command[] = [
   {
     name: 'completion',
     summary: 'a completion script for your shell',
-    args: [{ name: 'shell', description: 'bash, zsh or fish' }],
+    args: [
+      { name: 'shell', description: 'bash, zsh or fish' },
+      { ...environment, isOptional: true, description: 'of what the script itself asks: names that are known now' },
+    ],
     load: async () => (await import('./completion.ts')).completion,
   },
   {
