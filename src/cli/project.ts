@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import { loadConfig } from '../config/load.ts'
-import { resolveConfig } from '../config/resolve.ts'
+import { resolveConfig, unknownEnvironment } from '../config/resolve.ts'
 import type { ResolvedConfig } from '../config/resolved.ts'
+import { SluiceError } from '../model/error.ts'
 import type { Context } from './command.ts'
 
 const CONFIG_MS = 10_000
@@ -37,7 +38,30 @@ export async function resolveProject(
 /** The key of an environment that may not exist yet: of this folder's project, where it is not given. */
 export async function environmentKeyOf(context: Context, named: string): Promise<string> {
   if (named.includes('.')) return named
-  const { document } = await loadProject(context, named)
-  const { project } = document as { readonly project?: unknown }
+  const { document, file } = await loadProject(context, named)
+  const { project, environments } = Object(document) as { readonly project?: unknown; readonly environments?: object }
+  if (environments !== undefined && !Object.hasOwn(Object(environments), named))
+    throw unknownEnvironment(named, Object.keys(Object(environments)), basename(file))
   return typeof project === 'string' ? `${project}.${named}` : named
+}
+
+/**
+ * Runs a call for an environment that exists. Where several projects have one of this name, the one of this folder's
+ * project is meant; a configuration that cannot be read is no reason to refuse, since a rollback never is.
+ */
+export async function forEnvironment<T>(
+  context: Context,
+  named: string,
+  call: (name: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(named)
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'ENVIRONMENT_UNKNOWN' || named.includes('.')) throw error
+    const key = await environmentKeyOf(context, named).catch(() => named)
+    if (key === named) throw error
+    return call(key).catch((second: unknown) => {
+      throw second instanceof SluiceError && second.code === 'ENVIRONMENT_UNKNOWN' ? error : second
+    })
+  }
 }

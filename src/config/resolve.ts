@@ -58,9 +58,12 @@ export function resolveConfig(document: unknown, environment: string, options: R
 function environmentNamed({ environments }: ConfigDocument, name: string): EnvironmentDocument {
   const found = Object.hasOwn(environments, name) ? environments[name] : undefined
   if (found !== undefined) return found
-  const known = Object.keys(environments)
+  throw unknownEnvironment(name, Object.keys(environments))
+}
+
+export function unknownEnvironment(name: string, known: readonly string[], file = 'the configuration'): SluiceError {
   const guess = nearest(name, known)
-  throw new SluiceError('ENVIRONMENT_UNKNOWN', `the configuration has no environment ${name}`, {
+  return new SluiceError('ENVIRONMENT_UNKNOWN', `${file} has no environment ${name}`, {
     hint: `${guess === null ? '' : `did you mean ${guess}? `}it has: ${known.join(', ')}`,
     details: { environments: known },
   })

@@ -1,5 +1,6 @@
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
+import { forEnvironment } from '../project.ts'
 
 export const logs: Handler = async ({ args, options }, context) => {
   const tail = Number(options.tail ?? 100)
@@ -8,7 +9,11 @@ export const logs: Handler = async ({ args, options }, context) => {
   const client = await context.connect({ start: true })
   const lines: unknown[] = []
   const query = {
-    environment: args.environment ?? '',
+    environment: await forEnvironment(
+      context,
+      args.environment ?? '',
+      async (name) => (await client.environment(name)).key,
+    ),
     tail,
     follow: options.follow === true,
     signal: context.interrupted,

@@ -1,5 +1,6 @@
 import type { ReleaseRecord } from '../../model/release.ts'
 import type { Handler } from '../command.ts'
+import { forEnvironment } from '../project.ts'
 import { dossierLines, replayCommand } from '../verdict.ts'
 import { columns } from '../words.ts'
 
@@ -7,10 +8,10 @@ const SHOWN = 50
 
 export const listReleases: Handler = async ({ args }, context) => {
   const client = await context.connect({ start: true })
-  const { items } = await client.releases({
-    limit: SHOWN,
-    ...(args.environment === undefined ? {} : { environment: args.environment }),
-  })
+  const { items } =
+    args.environment === undefined
+      ? await client.releases({ limit: SHOWN })
+      : await forEnvironment(context, args.environment, (environment) => client.releases({ limit: SHOWN, environment }))
   const rows = items.map(({ record, state, deployment }) => [
     record.id,
     record.environment,

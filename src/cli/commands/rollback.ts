@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
+import { forEnvironment } from '../project.ts'
 import { requested } from '../request.ts'
 import { duration, durationMs } from '../words.ts'
 
@@ -8,7 +9,9 @@ export const rollback: Handler = async ({ args, options }, context) => {
   const { environment = '', release } = args
   const client = await context.connect({ start: true })
   if (options.check === true) {
-    const check = await client.checkRollback(environment, release, context.interrupted)
+    const check = await forEnvironment(context, environment, (name) =>
+      client.checkRollback(name, release, context.interrupted),
+    )
     const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`)
     const way = check.way === 'warm' ? 'by one weight change' : 'after a launch'
     const last = check.lastSeconds === null ? 'never done here' : `the last one took ${duration(check.lastSeconds)}`
@@ -23,12 +26,13 @@ export const rollback: Handler = async ({ args, options }, context) => {
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
   const request = {
-    environment,
     by: context.by,
     ...(release === undefined ? {} : { release }),
     ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
   }
-  const deployment = await requested(() => client.rollback(request, randomUUID()), context)
+  const deployment = await forEnvironment(context, environment, (name) =>
+    requested(() => client.rollback({ ...request, environment: name }, randomUUID()), context),
+  )
   if (options.detach === true) return answerOf(deployment, 'started')
   return followDeployment(client, deployment, context, { until: 'outcome', timeoutMs })
 }

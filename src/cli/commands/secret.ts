@@ -11,13 +11,36 @@ export const setSecret: Handler = async ({ args }, context) => {
       hint: `printf %s "$VALUE" | sluice secret set ${environment} ${name}`,
     })
   }
-  const client = await context.connect({ start: true })
   // `echo` ends its line: nobody means that line end as a part of the value.
-  const info = await client.setSecret(await environmentKeyOf(context, environment), name, input.replace(/\r?\n$/, ''))
+  const value = input.replace(/\r?\n$/, '')
+  assertVariable(name, value)
+  const key = await environmentKeyOf(context, environment)
+  const client = await context.connect({ start: true })
+  const info = await client.setSecret(key, name, value)
   return {
     json: { status: 'ok', ...info },
     text: `${name} is version ${info.version} now; releases made from now on get it`,
   }
+}
+
+const LONGEST = 64 * 1024
+
+/** What no environment variable can hold would come out changed, or not at all. */
+function assertVariable(name: string, value: string): void {
+  const fault =
+    value === ''
+      ? 'is an empty line'
+      : value.includes('\0')
+        ? 'holds a NUL character'
+        : value.includes('\uFFFD')
+          ? 'is not valid UTF-8'
+          : value.length > LONGEST
+            ? `is longer than ${LONGEST} characters`
+            : null
+  if (fault === null) return
+  const hint =
+    value.length > LONGEST ? 'keep it where the program can fetch it, with a secret as the key' : 'encode it, as base64'
+  throw new SluiceError('USAGE', `the value of ${name} ${fault}`, value === '' ? {} : { hint })
 }
 
 export const listSecrets: Handler = async ({ args }, context) => {

@@ -1,6 +1,7 @@
 import type { Environment } from '../../engine/engine.ts'
 import type { Handler } from '../command.ts'
 import { livingHere } from '../living-here.ts'
+import { forEnvironment } from '../project.ts'
 import { dossierLines, replayCommand } from '../verdict.ts'
 import { percent } from '../words.ts'
 
@@ -14,7 +15,9 @@ export const status: Handler = async ({ args }, context) => {
   }
   const client = await context.connect()
   const environments =
-    args.environment === undefined ? await client.environments() : [await client.environment(args.environment)]
+    args.environment === undefined
+      ? await client.environments()
+      : [await forEnvironment(context, args.environment, (name) => client.environment(name))]
   return {
     json: {
       status: 'ok',

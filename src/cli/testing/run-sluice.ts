@@ -15,7 +15,7 @@ export interface RunSluiceOptions {
   readonly home: string
   readonly cwd: string
   /** Standard input; null: open, and nothing ever comes. */
-  readonly input?: string | null
+  readonly input?: string | Uint8Array | null
   readonly environment?: Readonly<Record<string, string>>
   /** Runs beside it; may send signals. */
   readonly onStart?: (kill: (signal: NodeJS.Signals) => void, child: ChildProcess) => Promise<void>
