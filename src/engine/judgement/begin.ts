@@ -6,6 +6,8 @@ import { judgeCapabilities, judgedSecond } from './judge-input.ts'
 import type { JudgedPhase, KeptRow } from './kept.ts'
 import { knownSamples } from './known-samples.ts'
 
+const SECOND_MS = 1000
+
 /** How far the old release's past teaches. */
 const HISTORY_SECONDS = 30 * 60
 
@@ -49,7 +51,8 @@ export async function begin(
   const judge = served > 0 ? catchUp(context, begun, seconds, served) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
-  const elapsedMs = isBake ? now.getTime() - startedAt.getTime() : 0
+  // A sample does not tell when in its second all traffic came: a bake never ends early.
+  const elapsedMs = isBake ? Math.max(0, now.getTime() - startedAt.getTime() - SECOND_MS) : 0
   const kept = { judge, step: options.step, weight, elapsedMs, askedAtMs: null }
   return { kept, cursor: known?.cursor ?? null, startedAt, history, seconds }
 }
