@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SluiceError } from '../../model/error.ts'
 import { slug } from '../slug.ts'
 import { detectDatabase } from './database.ts'
 import type { DetectedApp, DetectedProject, Detector } from './detector.ts'
+import { type FoundApp, findBelow, type Monorepo, monorepoOf } from './monorepo.ts'
 import { nodeServer } from './node-server.ts'
 import { openProjectFolder, type ProjectFolder } from './project-folder.ts'
 import { python } from './python.ts'
@@ -14,13 +13,25 @@ import { sveltekit } from './sveltekit.ts'
 const detectors: readonly Detector[] = [sveltekit, staticSite, nodeServer, python]
 
 /**
- * What `sluice init` writes for a folder: found by reading files, nothing is run. Throws `NOT_FOUND` where no kind of
- * project is recognised, naming subfolders that are one.
+ * What `sluice init` writes for a folder: found by reading files, nothing is run. A workspace gets a service for each
+ * project in it. Throws `NOT_FOUND` where no kind of project is recognised, naming subfolders that are one.
  */
 export async function detectProject(dir: string): Promise<DetectedProject> {
   const folder = await openProjectFolder(dir)
-  const app = await detectApp(folder)
-  if (app === null) throw await unrecognised(dir)
+  const app = (await isWorkspace(folder)) ? null : await detectApp(folder)
+  if (app !== null) return single(folder, app)
+  const below = await findBelow(folder, dir, detectApp)
+  const found = await monorepoOf(below)
+  if (found !== null) return several(folder, found, below)
+  const root = await detectApp(folder)
+  if (root !== null) return single(folder, root)
+  throw unrecognised(
+    dir,
+    below.map(({ path }) => path),
+  )
+}
+
+async function single(folder: ProjectFolder, app: DetectedApp): Promise<DetectedProject> {
   const database = app.settings.kind === 'static' ? null : await detectDatabase(folder)
   return {
     framework: app.framework,
@@ -28,7 +39,7 @@ export async function detectProject(dir: string): Promise<DetectedProject> {
       project: projectName(folder.name),
       services: { [app.service]: app.settings },
       ...(database === null ? {} : { database: { engine: 'postgres' } }),
-      environments: { staging: { strategy: 'rolling' }, production: { strategy: 'canary' } },
+      environments,
     },
     database: database === null ? null : { engine: 'postgres' },
     todo: [...app.todo, ...packageTodo(folder)],
@@ -42,6 +53,37 @@ export async function detectProject(dir: string): Promise<DetectedProject> {
         : []),
     ],
   }
+}
+
+function several(folder: ProjectFolder, found: Monorepo, below: readonly FoundApp[]): DetectedProject {
+  const { services, database, todo, notes } = found
+  const lockless = below.filter((one) => !one.folder.hasLockFile && Object.keys(one.folder.packages).length > 0)
+  return {
+    framework: `${Object.keys(services).length} services: ${below
+      .filter(({ path }) => Object.values(services).some(({ directory }) => directory === path))
+      .map(({ path, app }) => `${path} (${app.framework})`)
+      .join(', ')}`,
+    config: {
+      project: projectName(folder.name),
+      services,
+      ...(database === null ? {} : { database }),
+      environments,
+    },
+    database,
+    todo: [
+      ...todo,
+      ...lockless.map(
+        ({ path }) => `${path}: run npm install (or pnpm, yarn) and commit the lock file: builds install from it`,
+      ),
+    ],
+    notes,
+  }
+}
+
+const environments = { staging: { strategy: 'rolling' }, production: { strategy: 'canary' } } as const
+
+async function isWorkspace(folder: ProjectFolder): Promise<boolean> {
+  return folder.has('pnpm-workspace.yaml') || /"workspaces"\s*:/.test((await folder.read('package.json')) ?? '')
 }
 
 async function detectApp(folder: ProjectFolder): Promise<DetectedApp | null> {
@@ -59,16 +101,7 @@ function packageTodo(folder: ProjectFolder): readonly string[] {
   return folder.hasLockFile ? [] : ['run npm install (or pnpm, yarn) and commit the lock file: builds install from it']
 }
 
-async function unrecognised(dir: string): Promise<SluiceError> {
-  const below: string[] = []
-  for (const parent of ['', 'apps', 'packages', 'services']) {
-    const entries = await readdir(join(dir, parent), { withFileTypes: true }).catch(() => [])
-    for (const entry of entries) {
-      if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === 'node_modules') continue
-      const path = join(parent, entry.name)
-      if ((await detectApp(await openProjectFolder(join(dir, path)))) !== null) below.push(path)
-    }
-  }
+function unrecognised(dir: string, below: readonly string[]): SluiceError {
   return new SluiceError('NOT_FOUND', `${dir} holds no kind of project that is recognised`, {
     hint:
       below.length > 0

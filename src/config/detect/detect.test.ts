@@ -268,6 +268,42 @@ test('a folder of projects is told where they are', async () => {
   await expect(detectProject(await temporaryFolder({}))).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('a workspace gets a service for each project in it, also for one that opens no port', async () => {
+  const express = { express: '5.0.0' }
+  const { detected, config, text } = await initialised({
+    ...packageJson({ name: 'plaza', workspaces: ['apps/*', 'packages/*'], scripts: { start: 'turbo start' } }),
+    'apps/api/package.json': JSON.stringify({ scripts: { start: 'node server.js' }, dependencies: express }),
+    'apps/api/server.js': `app.get('/health', ok); app.listen(process.env.PORT)`,
+    'apps/mailer/package.json': JSON.stringify({ scripts: { start: 'node main.js' }, dependencies: { pg: '8.0.0' } }),
+    'apps/mailer/main.js': `setInterval(() => send(), 1000)`,
+    'apps/web/package.json': JSON.stringify({ scripts: { build: 'vite build' }, devDependencies: { vite: '7.0.0' } }),
+    'apps/web/index.html': '',
+    'packages/shared/package.json': '{}',
+    'packages/shared/index.js': '',
+  })
+  expect(detected.todo).toEqual([])
+  expect(config.services).toMatchObject([
+    { name: 'api', directory: 'apps/api', start: 'node server.js', routes: [{ host: 'api.localhost' }] },
+    { name: 'mailer', kind: 'worker', directory: 'apps/mailer', start: 'node main.js' },
+    { name: 'web', kind: 'static', directory: 'apps/web', routes: [{ path: '/' }] },
+  ])
+  expect(config.database).toMatchObject({ engine: 'postgres' })
+  expect(text).toContain("mailer: { kind: 'worker', directory: 'apps/mailer', start: 'node main.js' },")
+})
+
+test('projects of one name in two folders are told apart, and a server at the root is not hidden by others', async () => {
+  const server = { 'package.json': '{"scripts":{"start":"node server.js"},"dependencies":{"express":"5"}}' }
+  const at = (path: string) => ({
+    [`${path}/package.json`]: server['package.json'],
+    [`${path}/server.js`]: 'app.listen(process.env.PORT)',
+    [`${path}/package-lock.json`]: '{}',
+  })
+  const { detected } = await initialised({ ...at('apps/web'), ...at('services/web') })
+  expect(Object.keys(detected.config.services)).toEqual(['apps-web', 'services-web'])
+  const { config } = await initialised({ ...server, 'package-lock.json': '{}', 'server.js': 'PORT', ...at('apps/web') })
+  expect(only(config).service).toMatchObject({ name: 'web', start: 'node server.js' })
+})
+
 test('a configuration that is there is never overwritten', async () => {
   const dir = await temporaryFolder({ ...kit3, 'sluice.config.yaml': 'project: x' })
   await expect(writeInitialConfig(dir, await detectProject(dir))).rejects.toMatchObject({

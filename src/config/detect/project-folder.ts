@@ -42,12 +42,14 @@ const MAX_FILES = 300
 const MAX_FILE_BYTES = 256 * 1024
 const MAX_DEPTH = 5
 
-export async function openProjectFolder(dir: string): Promise<ProjectFolder> {
+/** `above`: the folder whose lock file counts where this one has none, as in workspaces. */
+export async function openProjectFolder(dir: string, above?: ProjectFolder): Promise<ProjectFolder> {
   const root = resolve(dir)
   const has = (path: string) => existsSync(join(root, path))
   const read = (path: string) => readFile(join(root, path), 'utf8').catch(() => null)
   const packageJson = parsed(await read('package.json'))
-  const [, manager = 'npm'] = lockFiles.find(([file]) => has(file)) ?? []
+  const own = lockFiles.find(([file]) => has(file))
+  const manager = own?.[1] ?? above?.manager ?? 'npm'
   const productionPackages = texts(packageJson.dependencies)
   const scripts = texts(packageJson.scripts)
   return {
@@ -60,7 +62,7 @@ export async function openProjectFolder(dir: string): Promise<ProjectFolder> {
     main: typeof packageJson.main === 'string' ? packageJson.main : null,
     script: (name, by = manager) => `${by} run ${name}`,
     manager,
-    hasLockFile: lockFiles.some(([file]) => has(file)),
+    hasLockFile: own !== undefined || above?.hasLockFile === true,
     sources: (endings) => readSources(root, endings),
   }
 }
