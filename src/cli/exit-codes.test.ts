@@ -100,6 +100,24 @@ test('2: a word alone names its commands, an empty one is told, and `releases` l
   }
 })
 
+test('2: an environment of another project, an edge and a count that do not exist', async () => {
+  const before = plane.engine.rows.length
+  const cases = [
+    { args: ['deploy', 'other.staging'], code: 'ENVIRONMENT_UNKNOWN', hint: 'shop.staging' },
+    { args: ['deploy', 'staging', '--edge', 'apache'], code: 'USAGE', hint: 'node or haproxy' },
+    { args: ['up', '--edge', 'apache'], code: 'USAGE', hint: 'node or haproxy' },
+    { args: ['deploy', 'staging', '--timeout', 'soon'], code: 'USAGE', hint: '10m' },
+    { args: ['logs', 'staging', '--tail', '1e9'], code: 'USAGE', hint: '100000' },
+    { args: ['deploy', 'staging', '--output', 'xml'], code: 'USAGE', hint: 'ndjson' },
+  ]
+  for (const { args, code, hint } of cases) {
+    const ran = await sluice([...args, '--json'])
+    expect(ran.code, args.join(' ')).toBe(2)
+    expect(JSON.parse(ran.stdout)).toMatchObject({ code, hint: expect.stringContaining(hint) })
+  }
+  expect(plane.engine.rows.length).toBe(before)
+})
+
 test('2: what is missing or too much is no slip of the pen: nothing is suggested for it', async () => {
   for (const args of [
     ['releases', 'show'],
@@ -168,6 +186,23 @@ test('6: a person is asked, and nobody is there to answer', async () => {
   const { code, stdout } = await sluice(['deploy', 'production', '--json'])
   expect(code).toBe(6)
   expect(JSON.parse(stdout)).toMatchObject({ v: 1, status: 'waiting', deployment: expect.stringMatching(/^d/) })
+})
+
+test('a wait that is longer than timers can be is a long one', async () => {
+  plane.engine.script = ({ id }, engine) => void setTimeout(() => engine.finish(id, 'succeeded'), 200)
+  const { code, stderr } = await sluice(['deploy', 'production', '--timeout', '99999h', '--json'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+})
+
+test('what people read is true of what has not ended, and of what ended before it had a release', async () => {
+  const started = await sluice(['deploy', 'production', '--detach'])
+  expect(started.stdout).toMatch(/^d\d+ started: shop\.production is on its way to /)
+  everythingEnds('failed', { release: null, previousRelease: null })
+  expect((await sluice(['deploy', 'production'])).stdout).toMatch(/failed: shop\.production is served as before/)
+  everythingEnds('failed', { release: 'r1', previousRelease: null })
+  expect((await sluice(['deploy', 'production'])).stdout).toMatch(/failed: shop\.production serves nothing/)
+  everythingEnds('rollback-failed', { release: 'r2', previousRelease: 'r1' })
+  expect((await sluice(['deploy', 'production'])).stdout).toMatch(/may be served by r2 or by r1/)
 })
 
 test('7: the wait timed out, and the deployment goes on', async () => {

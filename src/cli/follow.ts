@@ -13,6 +13,9 @@ export interface FollowOptions {
   readonly timeoutMs: number | null
 }
 
+/** Longer timers fire at once; 24 days are as good as for ever. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 const exitCodes: Readonly<Record<Outcome, number>> = {
   succeeded: 0,
   failed: 4,
@@ -36,7 +39,8 @@ export async function followDeployment(
       ? lineView((line) => context.output === 'text' && context.say(line), isVerbose)
       : liveView(title, terminal)
   const timeout = new AbortController()
-  const timer = options.timeoutMs === null ? null : setTimeout(() => timeout.abort(), options.timeoutMs)
+  const timer =
+    options.timeoutMs === null ? null : setTimeout(() => timeout.abort(), Math.min(options.timeoutMs, MAX_TIMER_MS))
   const signal = AbortSignal.any([context.interrupted, timeout.signal])
   try {
     for await (const followed of client.follow(deployment.id, signal)) {
@@ -112,7 +116,9 @@ export function answerOf(deployment: Deployment, status: string = deployment.sta
 function summary(deployment: Deployment, status: string): string {
   const { environment, release, previousRelease, urls, seconds, reason, verdict } = deployment
   const took = seconds.total === undefined ? '' : ` in ${duration(seconds.total)}`
-  const lines = [`${deployment.id} ${status}: ${environment} ${served(deployment, release, previousRelease)}${took}`]
+  const lines = [
+    `${deployment.id} ${status}: ${environment} ${served(deployment, status, release, previousRelease)}${took}`,
+  ]
   if (verdict !== null) lines.push(`  verdict: ${verdict.summary}`)
   if (reason !== null) {
     lines.push(`  reason: ${reason.message} (${reason.code})`)
@@ -124,14 +130,20 @@ function summary(deployment: Deployment, status: string): string {
   return lines.join('\n')
 }
 
-function served(deployment: Deployment, release: string | null, previous: string | null): string {
-  switch (deployment.state) {
+function served({ state, running }: Deployment, status: string, release: string | null, previous: string | null) {
+  const wanted = release ?? 'the new release'
+  if (running && status !== 'serving') return `is on its way to ${wanted}`
+  switch (state) {
     case 'failed':
     case 'rolled-back':
     case 'cancelled':
     case 'superseded':
-      return previous === null ? 'serves nothing' : `is served by ${previous}, not by ${release ?? 'the new release'}`
+      if (previous !== null) return `is served by ${previous}, not by ${wanted}`
+      // It ended before it had a release: then it does not know what serves either.
+      return release === null ? 'is served as before' : 'serves nothing'
+    case 'rollback-failed':
+      return `may be served by ${wanted}${previous === null ? '' : ` or by ${previous}`}: see \`sluice status\``
     default:
-      return `is served by ${release ?? 'the new release'}${previous === null ? '' : `, before by ${previous}`}`
+      return `is served by ${wanted}${previous === null ? '' : `, before by ${previous}`}`
   }
 }

@@ -80,6 +80,14 @@ test.each(commands)(
   },
 )
 
+test('help and version are one document too where one is wanted', async () => {
+  for (const args of [['--help'], ['--version'], ['deploy', '--help']]) {
+    const { code, stdout } = await runSluice([...args, '--json'], { home: silent.home, cwd: silent.project })
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ v: 1, status: 'ok', text: expect.any(String) })
+  }
+})
+
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],

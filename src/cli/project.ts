@@ -32,7 +32,14 @@ export async function resolveProject(
 ): Promise<{ readonly config: ResolvedConfig; readonly projectDir: string }> {
   const environment = named.slice(named.lastIndexOf('.') + 1)
   const { document, file, projectDir } = await loadProject(context, environment)
-  return { config: resolveConfig(document, environment, { projectDir, file: basename(file) }), projectDir }
+  const config = resolveConfig(document, environment, { projectDir, file: basename(file) })
+  const key = `${config.project}.${environment}`
+  if (named !== environment && named !== key) {
+    throw new SluiceError('ENVIRONMENT_UNKNOWN', `${basename(file)} is of ${config.project}: it has no ${named}`, {
+      hint: `did you mean ${key}? Another project is deployed from its own folder, or with --config`,
+    })
+  }
+  return { config, projectDir }
 }
 
 /** The key of an environment that may not exist yet: of this folder's project, where it is not given. */

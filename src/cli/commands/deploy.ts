@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { livingControlPlane } from '../../control/start.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
+import { edgeOption, tellChosenEdge } from '../edge-option.ts'
 import { answerOf, followDeployment } from '../follow.ts'
 import { resolveProject } from '../project.ts'
 import { requested } from '../request.ts'
@@ -20,12 +21,14 @@ export const deploy: Handler = async ({ args, options }, context) => {
     })
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  const wantedEdge = edgeOption(options)
   const living = await livingControlPlane(context.home)
+  if (living !== null && wantedEdge !== null) await tellChosenEdge(wantedEdge, context)
   // A control plane that lives is asked while the configuration is read; one that is absent waits for its edge's name.
   const connecting = living === null ? null : context.connect({ start: true })
   connecting?.catch(() => {}) // reported below, unless the configuration is wrong first
   const { config, projectDir } = await resolveProject(context, named)
-  const edge = typeof options.edge === 'string' ? options.edge : config.edgeImplementation
+  const edge = wantedEdge ?? config.edgeImplementation
   const commit = typeof options.commit === 'string' ? options.commit : null
   const source = await sourceOf(projectDir, commit, context.environment)
   const artifactDir = typeof options.artifact === 'string' ? resolve(context.cwd, options.artifact) : null

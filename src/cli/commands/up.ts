@@ -1,15 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { ensureControlPlane, livingControlPlane } from '../../control/start.ts'
-import { SluiceError } from '../../model/error.ts'
+import type { SluiceError } from '../../model/error.ts'
+import { version as ownVersion } from '../../support/version.ts'
 import type { Handler } from '../command.ts'
+import { edgeOption, tellChosenEdge } from '../edge-option.ts'
 import { interruptedError, unlessInterrupted } from '../interruption.ts'
 import { systemdUnit } from '../systemd-unit.ts'
 
 export const up: Handler = async ({ options }, context) => {
-  const edge = typeof options.edge === 'string' ? options.edge : undefined
-  if (edge !== undefined && edge !== 'node' && edge !== 'haproxy') {
-    throw new SluiceError('USAGE', `--edge ${edge} is not known`, { hint: 'node or haproxy' })
-  }
+  const edge = edgeOption(options)
   if (options.printSystemd === true) {
     const program = fileURLToPath(new URL('../../control/process.ts', import.meta.url))
     const unit = systemdUnit({
@@ -20,13 +19,14 @@ export const up: Handler = async ({ options }, context) => {
     return { json: { status: 'ok', unit }, text: unit.trimEnd() }
   }
   const before = await livingControlPlane(context.home)
+  if (edge !== null && before?.version === ownVersion) await tellChosenEdge(edge, context)
   const { pid, port, version } = await unlessInterrupted(
     ensureControlPlane({
       replaceOtherVersion: true,
       homeRoot: context.home.root,
       execPath: context.execPath,
       environment: context.environment,
-      ...(edge === undefined ? {} : { edge }),
+      ...(edge === null ? {} : { edge }),
     }),
     context.interrupted,
     goesOnStarting,
