@@ -1,19 +1,23 @@
 import { readFile } from 'node:fs/promises'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import { makeCertificate, replaceFile } from '../testing/certificate.ts'
+import type { TestApp } from '../testing/test-app.ts'
 import { until } from './until.ts'
 import type { EdgeCase, Site, World } from './world.ts'
 
-async function secureSite(world: World, redirectToHttps = false): Promise<Site> {
+async function secureSite(
+  world: World,
+  { redirectToHttps = false, app }: { readonly redirectToHttps?: boolean; readonly app?: TestApp } = {},
+): Promise<Site> {
   const folder = await world.folder()
   const certificates = [await makeCertificate(folder, 'one.example'), await makeCertificate(folder, 'two.example')]
   const https = await world.freePort()
-  return world.serve([await world.app()], {
+  return world.serve([app ?? (await world.app())], {
     change: (table) => ({ ...table, certificates, listeners: { ...table.listeners, https, redirectToHttps } }),
   })
 }
@@ -76,7 +80,7 @@ export const tlsCases: readonly EdgeCase[] = [
   {
     name: 'http is redirected to https where the environment wants it',
     async run(world) {
-      const site = await secureSite(world, true)
+      const site = await secureSite(world, { redirectToHttps: true })
       const { status, headers } = await site.ask({ path: '/a?b=c', headers: { host: 'one.example:8080' } })
       expect([301, 308]).toContain(status)
       expect(headers.location).toBe(`https://one.example:${httpsPort(site)}/a?b=c`)
@@ -113,6 +117,28 @@ export const tlsCases: readonly EdgeCase[] = [
       expect((await ask({ ':path': '/cookies' })).headers['set-cookie']).toEqual(['a=1; Path=/', 'b=2; Path=/'])
       const broken = await ask({ ':path': '/break' }).catch((error: unknown) => error)
       expect(broken).toBeInstanceOf(Error)
+    },
+  },
+  {
+    name: 'a client of HTTP/2 that goes away is gone for the application too',
+    async run(world) {
+      const app = await world.app()
+      const site = await secureSite(world, { app })
+      const session = connectHttp2(`https://127.0.0.1:${httpsPort(site)}`, { rejectUnauthorized: false })
+      world.atEnd(async () => session.destroy())
+      const open = (path: string) => {
+        const stream = session.request({ ':path': path, ':authority': 'one.example' })
+        stream.on('error', () => {})
+        return stream
+      }
+      const waiting = open('/deaf')
+      await until('the application has the request', () => app.seen.length === 1)
+      waiting.close(constants.NGHTTP2_CANCEL)
+      await until('the application sees the abort', () => app.aborted === 1)
+      const events = open('/sse?every=20')
+      await new Promise((resolve) => events.once('data', resolve))
+      events.close(constants.NGHTTP2_CANCEL)
+      await until('the application sees the second abort', () => app.aborted === 2)
     },
   },
   {

@@ -346,8 +346,8 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   #onClientClosed(): void {
     if (this.#isOver) return
     this.#isOver = true
-    // Files are answered elsewhere: their end is no abort.
-    if (this.#response.writableFinished) return
+    // Files are answered elsewhere: their end is no abort. A stream of HTTP/2 that was reset counts as finished, but not as ended.
+    if (this.#response.writableEnded && this.#response.writableFinished) return
     this.#core.stopWaiting(this)
     this.#connection?.abandon()
     this.#connection = null
