@@ -15,6 +15,8 @@ const neverPassedOn =
 export interface BuildEnvironment {
   readonly forCommands: Readonly<Record<string, string>>
   readonly forInstall: Readonly<Record<string, string>>
+  /** In addition for pnpm: npm warns of names that it does not know. Up to version 10 it reads npm's, later its own. */
+  readonly forPnpm: Readonly<Record<string, string>>
 }
 
 /** `own`: our process' environment. `user`: `build.env` of the configuration, which wins. */
@@ -51,7 +53,6 @@ export async function buildEnvironment(options: {
   const forInstall = {
     ...take(passedOnToInstall),
     npm_config_cache: join(caches, 'npm'),
-    npm_config_store_dir: join(caches, 'pnpm'),
     YARN_CACHE_FOLDER: join(caches, 'yarn'),
     // Zero-install folders and the artifact need the packages inside of the tree.
     YARN_GLOBAL_FOLDER: join(caches, 'yarn-global'),
@@ -66,7 +67,8 @@ export async function buildEnvironment(options: {
     npm_config_update_notifier: 'false',
     ...forCommands,
   }
-  return { forCommands, forInstall }
+  const store = join(caches, 'pnpm')
+  return { forCommands, forInstall, forPnpm: { npm_config_store_dir: store, pnpm_config_store_dir: store } }
 }
 
 /** A folder whose only program is `node`: ours, without whatever else lies beside it. */

@@ -4,6 +4,7 @@ import { appendFile, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../support/run.ts'
+import { buildEnvironment } from './build-environment.ts'
 import { provideFetchedPrograms } from './fetched-programs.ts'
 import { type Installer, installersFor } from './installer.ts'
 import { makeWorkshop, type Workshop } from './testing/project.ts'
@@ -161,4 +162,16 @@ describe('package managers that are not on this machine', () => {
     await shop.write({ '.yarnrc.yml': 'nodeLinker: node-modules\nyarnPath: .yarn/yarn.cjs\n' })
     expect(await installer()).toMatchObject({ program: ['node', '.yarn/yarn.cjs'], env: {} })
   })
+})
+
+it('pnpm alone is told where its store is: npm would warn of a name that it does not know', async () => {
+  const caches = join(shop.root, 'caches')
+  const folders = { nodeFolder: '/node', programs: '/programs', temporary: join(shop.root, 'tmp'), caches }
+  const env = await buildEnvironment({ own: { PATH: '/bin' }, user: {}, mark: 'm', ...folders })
+  expect(env.forInstall).not.toHaveProperty('npm_config_store_dir')
+  expect(env.forPnpm).toEqual({
+    npm_config_store_dir: join(caches, 'pnpm'),
+    pnpm_config_store_dir: join(caches, 'pnpm'),
+  })
+  expect(env.forCommands.PATH).toBe('/node:/bin:/programs')
 })

@@ -45,7 +45,8 @@ export async function makeTools(service: BuildService, options: ServicesOptions,
       nodeVersion,
       scratch: folder.scratch,
       lines,
-      run: (argv, cwd, more) => runWith(argv, cwd, { ...env.forInstall, ...more }),
+      run: (argv, cwd, more) =>
+        runWith(argv, cwd, { ...env.forInstall, ...(argv.includes('pnpm') ? env.forPnpm : {}), ...more }),
     },
   }
 }
