@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, readFile } from 'node:fs/promises'
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -17,6 +18,8 @@ const hasScript = await access('/usr/bin/script').then(
 let place: Installation
 beforeAll(async () => {
   place = await installation({ environments: { e: 'rolling', f: 'rolling', g: { name: 'blue-green', bake: '4s' } } })
+  // The first release of an environment has nothing to bake against.
+  must(await place.sluice('deploy', 'g'), 'succeeded')
 }, 60_000)
 afterAll(() => place?.remove(), 60_000)
 
@@ -45,7 +48,7 @@ inPseudoTerminal(
     expect(screen).toContain('A\r\u001b[0J')
     expect(screen).toMatch(/✓ launch/)
     expect(screen).toContain('100 % on the new release')
-    expect(screen).toMatch(/succeeded: .* is served by r1/)
+    expect(screen).toMatch(/succeeded: .* is served by r\d+/)
 
     for (const variables of [{ CI: 'true' }, { TERM: 'dumb' }]) {
       const log = await inTerminal(['deploy', 'f'], variables)
@@ -110,6 +113,37 @@ inPseudoTerminal(
     expect(screen.isCursorShown).toBe(true)
   },
   90_000,
+)
+
+inPseudoTerminal.each([
+  ['Ctrl-C', '\u0003', 130],
+  ['no', 'n', 0],
+] as const)(
+  '%s at the question of `init` writes nothing and gives the cursor back',
+  async (_what, key, code) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-ask-'))
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'shop', scripts: { start: 'node server.js' } }),
+    )
+    await writeFile(join(folder, 'server.js'), '')
+    const env: Record<string, string | undefined> = { ...process.env, SLUICE_HOME: place.home, TERM: 'xterm' }
+    delete env.CI
+    const command = `stty cols 80 rows 24; exec ${process.execPath} ${bin} init`
+    const script = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: folder, env })
+    let shown = ''
+    script.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+    const ended = once(script, 'close')
+    await until(() => shown.includes('Write the configuration?'))
+    script.stdin.write(key)
+    await ended
+    expect(script.exitCode).toBe(code)
+    expect(shown.lastIndexOf('\u001b[?25h')).toBeGreaterThanOrEqual(shown.lastIndexOf('\u001b[?25l'))
+    expect(shown.includes('interrupted')).toBe(code === 130)
+    expect(await readdir(folder)).toEqual(['package.json', 'server.js'])
+    await rm(folder, { recursive: true, force: true })
+  },
+  60_000,
 )
 
 test('completion knows the releases of a running control plane', async () => {

@@ -11,8 +11,10 @@ export function edgeOption({ edge }: Input['options']): 'node' | 'haproxy' | nul
 }
 
 /** The edge is chosen once for the installation: nothing else would show that the flag did nothing. */
-export async function tellChosenEdge(wanted: string, { home, say }: Context): Promise<void> {
-  const chosen = (await readFile(join(home.control, 'edge'), 'utf8').catch(() => '')).trim()
+export async function tellChosenEdge(wanted: string, context: Context): Promise<void> {
+  const chosen = (await readFile(join(context.home.control, 'edge'), 'utf8').catch(() => '')).trim()
   if (chosen === '' || chosen === wanted) return
-  say(`--edge ${wanted} does nothing here: ${chosen} runs. \`sluice down --all\` stops it and everything behind it`)
+  context.say(
+    `--edge ${wanted} does nothing here: ${chosen} runs. \`sluice down --all\` stops it and everything behind it`,
+  )
 }
