@@ -202,6 +202,14 @@ describe('a build', () => {
     expect(await readdir(shop.home.builds)).toEqual([])
   })
 
+  it('says how to keep the configuration out of the application’s compiler', async () => {
+    await shop.write({ 'app.js': '' })
+    const command = `echo "error TS6059: File '/x/sluice.config.ts' is not under 'rootDir'"; exit 2`
+    await expect(shop.builder.build(shop.request({ service: { command } }))).rejects.toMatchObject({
+      hint: expect.stringContaining('rename it to sluice.config.mjs'),
+    })
+  })
+
   it('passes lines on while it runs, cut at 8 kB', async () => {
     await shop.write({ 'app.js': '' })
     const command = `node -e "console.log('x'.repeat(1000000)); console.log('after')"`
