@@ -10,7 +10,10 @@ const exitCodes: readonly (readonly [number, string])[] = [
   [5, 'the rollback failed'],
   [6, 'waiting for the answer of a person (`sluice approve`)'],
   [7, 'the wait timed out: the deployment goes on'],
-  [130, 'interrupted: the deployment goes on'],
+  [130, 'interrupted: a deployment goes on, and so does a control plane that starts or stops'],
+  [129, 'the same by SIGHUP, such as a terminal that was closed'],
+  [143, 'the same by SIGTERM'],
+  [141, 'nobody reads the log or the events any more (`| head`)'],
 ]
 
 /** The content of `docs/cli.md`: made from the commands, so that the manual cannot drift from them. */
@@ -21,7 +24,7 @@ export function cliManual(commands: readonly Command[]): string {
     '<!-- Made by `npm run generate` from src/cli/commands/index.ts. -->',
     '',
     'Standard output carries the answer alone, everything else goes to standard error. Without a terminal, with `CI` set or',
-    'with `--no-input` nothing is ever asked. Ctrl-C detaches from a deployment, which goes on.',
+    'with `--no-input` nothing is ever asked. Ctrl-C detaches from a deployment, which goes on; `demo` stops all that it started.',
     '',
     '## Options of every command',
     '',

@@ -10,4 +10,10 @@ test('what would command a terminal is told, not done', () => {
       ['long', 'z'],
     ]),
   ).toBe('x     y\nlong  z')
+  expect(
+    columns([
+      ['日本', 'y'],
+      ['abc', 'z'],
+    ]),
+  ).toBe('日本  y\nabc   z')
 })

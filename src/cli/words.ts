@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { SluiceError } from '../model/error.ts'
+import { displayWidth } from './progress/width.ts'
 
 export function duration(seconds: number): string {
   if (seconds < 100) return `${seconds.toFixed(1)} s`
@@ -36,13 +37,13 @@ export function readable(text: string): string {
 export function columns(given: readonly (readonly string[])[]): string {
   const rows = given.map((row) => row.map(readable))
   const widths = rows.reduce<number[]>(
-    (all, row) => row.map((cell, index) => Math.max(all[index] ?? 0, cell.length)),
+    (all, row) => row.map((cell, index) => Math.max(all[index] ?? 0, displayWidth(cell))),
     [],
   )
   return rows
     .map((row) =>
       row
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .map((cell, index) => cell + ' '.repeat((widths[index] ?? 0) - displayWidth(cell)))
         .join('  ')
         .trimEnd(),
     )

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { duration, percent } from '../words.ts'
 import type { Progress, ProgressStep } from './progress.ts'
-import { cut } from './width.ts'
+import { cut, displayWidth } from './width.ts'
 
 export interface Frame {
   readonly columns: number
@@ -66,7 +66,7 @@ export function trafficBar(weight: number): string {
 function stepLine({ name, state, detail, startedAtMs, endedAtMs }: ProgressStep, { nowMs, turn }: Frame): string {
   const mark = { running: spinner[turn % spinner.length] ?? '·', done: '✓', failed: '✗' }[state]
   const told = detail === null ? '' : `  ${detail}`
-  return `${mark} ${name.padEnd(NAME)} ${seconds(startedAtMs, endedAtMs ?? nowMs).padStart(9)}${told}`
+  return `${mark} ${name}${' '.repeat(Math.max(0, NAME - displayWidth(name)))} ${seconds(startedAtMs, endedAtMs ?? nowMs).padStart(9)}${told}`
 }
 
 function stepColor({ state }: ProgressStep): keyof typeof colors | null {
