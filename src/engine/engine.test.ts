@@ -335,6 +335,16 @@ describe('environments', () => {
     expect(reason?.details).toMatchObject({ exitCode: 1, logTail: ['no such key: ••••••'] })
   })
 
+  test('come before the first deployment, and looking for them makes no environment', async () => {
+    expect(await parts.engine.secrets.list('later.production')).toEqual([])
+    await expect(parts.engine.secrets.set('nowhere', 'A', 'b')).rejects.toMatchObject({ code: 'ENVIRONMENT_UNKNOWN' })
+    await expect(parts.engine.environments.get('later.production')).rejects.toMatchObject({
+      code: 'ENVIRONMENT_UNKNOWN',
+    })
+    await parts.engine.secrets.set('later.production', 'A', 'b')
+    expect(await parts.engine.secrets.list('later.production')).toMatchObject([{ name: 'A', version: 1 }])
+  })
+
   test('refuse secrets that Sluice would override', async () => {
     for (const name of ['PORT', 'SLUICE_RELEASE'])
       await expect(parts.engine.secrets.set(key(), name, 'value')).rejects.toMatchObject({ code: 'USAGE' })

@@ -3,6 +3,7 @@ import { ensureEnvironment } from '../store/environments.ts'
 import { insertSecret, listNewestSecrets } from '../store/secrets.ts'
 import type { EngineContext } from './context.ts'
 import type { Secrets } from './engine.ts'
+import { resolveEnvironment } from './environments.ts'
 import { secretContext } from './secret-values.ts'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
@@ -21,20 +22,19 @@ export function secretsOf(context: EngineContext): Secrets {
           hint: 'choose another name',
         })
       }
-      const { key } = await ensureEnvironment(context.database, environment)
+      const { key } = await ensureEnvironment(context.database, await keyOf(context, environment))
       const sealed = context.secrets.seal(value, secretContext(key, name))
       const stored = await insertSecret(context.database, key, name, sealed)
       return { name, version: stored.version, updatedAt: stored.createdAt.toISOString() }
     },
     list: async (environment) => {
-      const { key } = await ensureEnvironment(context.database, environment)
-      const stored = await listNewestSecrets(context.database, key)
+      const stored = await listNewestSecrets(context.database, await keyOf(context, environment))
       return stored
         .filter((secret) => secret.ciphertext !== null)
         .map(({ name, version, createdAt }) => ({ name, version, updatedAt: createdAt.toISOString() }))
     },
     remove: async (environment, name) => {
-      const { key } = await ensureEnvironment(context.database, environment)
+      const key = await keyOf(context, environment)
       const stored = await listNewestSecrets(context.database, key)
       if (!stored.some((secret) => secret.name === name && secret.ciphertext !== null)) {
         throw new SluiceError('NOT_FOUND', `there is no secret ${name} in ${key}`, { hint: 'see `sluice secret list`' })
@@ -42,4 +42,9 @@ export function secretsOf(context: EngineContext): Secrets {
       await insertSecret(context.database, key, name, null)
     },
   }
+}
+
+/** A whole key may name an environment that is not there yet: secrets come before the first deployment. */
+async function keyOf(context: EngineContext, wanted: string): Promise<string> {
+  return /.\../.test(wanted) ? wanted : (await resolveEnvironment(context, wanted)).key
 }
