@@ -9,16 +9,18 @@ export async function explainingUnreadable<T>(work: () => Promise<T>): Promise<T
   }
 }
 
+const reading = new Set(['open', 'scandir', 'lstat', 'readlink', 'copyfile', 'link'])
+
 function explained(error: NodeJS.ErrnoException): Error {
-  const { code, path = '' } = error
+  const { code, syscall = '', path = '' } = error
   // Such a name comes back from the folder with a replacement character, under which nothing is found.
   if (code === 'ENOENT' && path.includes('\uFFFD'))
     return new SluiceError('ARTIFACT_INVALID', `the name of ${inside(path)} is not valid UTF-8`, {
       hint: 'rename the file, or leave its folder out of build.output',
       cause: error,
     })
-  if (code === 'EACCES' || code === 'EPERM')
-    return new SluiceError('ARTIFACT_INVALID', `${inside(path)} cannot be read by the user that runs Sluice`, {
+  if ((code === 'EACCES' || code === 'EPERM') && reading.has(syscall) && path !== '')
+    return new SluiceError('ARTIFACT_INVALID', `${inside(path)} is closed to the user that runs Sluice (${code})`, {
       hint: 'let the build make it readable (chmod), or leave it out of build.output',
       cause: error,
     })
