@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startTimeOf } from '../support/process-identity.ts'
 import { killGroup } from '../support/run.ts'
@@ -45,7 +45,7 @@ export async function removeLeftOvers(builds: string): Promise<void> {
       if (group && since && startTimeOf(Number(group)) === since) killGroup(Number(group))
     }
     await endProcessesOf(name)
-    await removeFolder(join(builds, name))
+    await removeFolder(join(builds, name)).catch(() => {}) // what cannot be removed shall not end every build to come
   }
 }
 
@@ -71,7 +71,21 @@ async function endProcessesOf(mark: string): Promise<void> {
   }
 }
 
-/** A process that is just dying may still write: try again. */
-function removeFolder(folder: string): Promise<void> {
-  return rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+/** A process that is just dying may still write: try again. Builds also close folders (`chmod`): open them then. */
+async function removeFolder(folder: string): Promise<void> {
+  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  try {
+    await remove()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+    await openFolders(folder)
+    await remove()
+  }
+}
+
+async function openFolders(folder: string): Promise<void> {
+  await chmod(folder, 0o700)
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await openFolders(join(folder, entry.name))
 }
