@@ -17,6 +17,12 @@ beforeAll(async () => {
 afterAll(() => place?.remove(), 60_000)
 
 const bakes = { name: 'blue-green', bake: '5s', latency: false }
+/** Five seconds with a part of the users on the new release. */
+const ramps = { name: 'canary', steps: [20, 60], stepTime: '3s', bake: '1s', latency: false }
+const moments = [
+  ['shifting', ramps],
+  ['baking', bakes],
+] as const
 
 interface Shown {
   readonly release: string
@@ -68,23 +74,26 @@ function visitors(environment: keyof typeof environments): Promise<Traffic> {
   })
 }
 
-/** Deploys a release that bakes and does something to it as soon as it serves. */
-async function deployAnd(act: () => Promise<void>): Promise<Answer> {
-  await place.setStrategy('e', bakes)
+/** Deploys a release and does something to it as soon as it is in this state. */
+async function deployAnd(
+  [state, strategy]: readonly [state: string, strategy: object],
+  act: () => Promise<void>,
+): Promise<Answer> {
+  await place.setStrategy('e', strategy)
   await place.commit()
   const deploying = place.sluice('deploy', 'e')
   await until(
     () => shown('e'),
-    ({ deployment }) => deployment?.state === 'baking',
+    ({ deployment }) => deployment?.state === state,
   )
   await act()
   return deploying
 }
 
-describe('a deployment goes on', () => {
+describe.each(moments)('a deployment that is %s goes on', (...moment) => {
   test('when PostgreSQL is killed under it, and nobody notices', async () => {
     const traffic = await visitors('e')
-    const answer = await deployAnd(async () => {
+    const answer = await deployAnd(moment, async () => {
       const [pid = 0] = await processes('postgres -D')
       expect(pid).toBeGreaterThan(0)
       process.kill(pid, 'SIGKILL')
@@ -97,13 +106,28 @@ describe('a deployment goes on', () => {
   }, 120_000)
 
   test('when the edge is killed under it: another one takes the same split', async () => {
-    const answer = await deployAnd(async () => {
+    const traffic = await visitors('e')
+    const answer = await deployAnd(moment, async () => {
       expect(await killAll('edge/node/process.ts')).toBe(1)
     })
     expect(answer.document).toMatchObject({ status: 'succeeded' })
     const response = await fetch(`http://127.0.0.1:${place.ports.e}/`)
     expect(response.status).toBe(200)
     expect(response.headers.get('x-sluice-release')).toBe(answer.document.release)
+    // While nobody listens there is nobody to answer; whoever is answered is answered well.
+    const { failures } = await traffic.stop()
+    expect(failures.filter(({ status }) => status !== null)).toEqual([])
+  }, 120_000)
+
+  test('when somebody stops the control plane and starts it again, and nobody notices', async () => {
+    const traffic = await visitors('e')
+    const answer = await deployAnd(moment, async () => {
+      must(await place.sluice('down'), 'stopped')
+      must(await place.sluice('up'), 'running')
+    })
+    expect(answer.document).toMatchObject({ status: 'succeeded' })
+    expect((await shown('e')).release).toBe(answer.document.release)
+    expect((await traffic.stop()).failures).toEqual([])
   }, 120_000)
 })
 
@@ -174,7 +198,10 @@ test('down --all in the middle of a deployment leaves no process', async () => {
   await place.commit()
   must(await place.sluice('deploy', 'e', '--until', 'serving'), 'serving')
   expect((await processes(place.home)).length).toBeGreaterThan(3)
-  expect((await place.sluice('down', '--all')).code).toBe(0)
+  const { release } = await shown('e')
+  const told = must(await place.sluice('down', '--all'), 'stopped').document.environments as { environment: string }[]
+  const stopped = told.find(({ environment }) => environment.endsWith('.e'))
+  expect(stopped).toMatchObject({ releases: expect.arrayContaining([release]), instances: 4 })
   const noneLeft = () =>
     until(
       () => processes(place.home),

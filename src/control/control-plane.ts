@@ -93,7 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log,
     ...(options.decorateWorkflows === undefined ? {} : { decorateWorkflows: options.decorateWorkflows }),
   })
-  keepEdge({
+  const keeping = keepEdge({
     edge,
     start: () => startEdge(options.edge, home, log, environment),
     log,
@@ -123,7 +123,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       await server.close()
       if (all) {
         // Nothing may be brought back behind the back of what takes it away.
-        await Promise.race([reconciling, sleep(RECONCILE_END_MS)])
+        await Promise.race([Promise.all([reconciling, keeping]), sleep(RECONCILE_END_MS)])
         await parts.stopFleets()
         await edge.close({ stop: true })
         await databases.stopAll((await listEnvironments(database)).map((row) => row.key))

@@ -19,13 +19,36 @@ export const down: Handler = async ({ options }, context) => {
   const client = await context.connect({ start: all })
   const record = living ?? (await livingControlPlane(context.home))
   assertNotInterrupted(context.interrupted)
+  const environments = all ? await runningIn(client) : []
   await unlessInterrupted(stopped(client, record, all, context), context.interrupted, () => goesOnStopping(all), 0)
   return {
-    json: { status: 'stopped', all },
+    json: { status: 'stopped', all, ...(all ? { environments } : {}) },
     text: all
-      ? 'everything is stopped'
+      ? ['everything is stopped', ...environments.map(lineOf)].join('\n')
       : 'the control plane is stopped; users are served on (`sluice down --all` stops everything)',
   }
+}
+
+interface Stopped {
+  readonly environment: string
+  readonly releases: readonly string[]
+  readonly instances: number
+}
+
+/** What is there to stop, by environment; nothing known is no reason to stop nothing. */
+async function runningIn(client: ApiClient): Promise<readonly Stopped[]> {
+  const environments = await client.environments().catch(() => [])
+  return environments
+    .filter(({ fleets }) => fleets.length > 0)
+    .map(({ key, fleets }) => ({
+      environment: key,
+      releases: fleets.map(({ release }) => release),
+      instances: fleets.reduce((sum, { instances }) => sum + instances.length, 0),
+    }))
+}
+
+function lineOf({ environment, releases, instances }: Stopped): string {
+  return `  ${environment}: ${releases.join(', ')}, ${instances} ${instances === 1 ? 'instance' : 'instances'}`
 }
 
 async function stopped(client: ApiClient, record: ControlRecord | null, all: boolean, { home }: Context) {
