@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { SluiceError } from '../model/error.ts'
 import type { Context } from './command.ts'
-import { forEnvironment } from './project.ts'
+import { assertOfThisFolder, forEnvironment } from './project.ts'
 
 async function folder(text: string): Promise<Context> {
   const cwd = await mkdtemp(join(tmpdir(), 'sluice-project-'))
@@ -31,4 +31,18 @@ test('a call that works, or fails for another reason, never needs a configuratio
   expect(await forEnvironment(context, 'production', (name) => Promise.resolve(name))).toBe('production')
   const refused = new SluiceError('NOT_FOUND', 'no release')
   await expect(forEnvironment(context, 'production', () => Promise.reject(refused))).rejects.toBe(refused)
+})
+
+test('a short name changes no environment of another project from within this folder', async () => {
+  const found = (key: string) => () => Promise.resolve(key)
+  const context = await folder(shop)
+  await expect(assertOfThisFolder(context, 'production', found('books.production'))).rejects.toMatchObject({
+    code: 'ENVIRONMENT_UNKNOWN',
+    hint: expect.stringContaining('books.production'),
+  })
+  await assertOfThisFolder(context, 'production', found('shop.production'))
+  await assertOfThisFolder(context, 'books.production', found('books.production'))
+  await assertOfThisFolder(context, 'production', () => Promise.reject(ambiguous))
+  // What cannot be read says nothing against it.
+  await assertOfThisFolder(await folder('{ broken'), 'production', found('books.production'))
 })

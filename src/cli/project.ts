@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { findConfigFile } from '../config/find-file.ts'
 import { loadConfig } from '../config/load.ts'
 import { resolveConfig, unknownEnvironment } from '../config/resolve.ts'
 import type { ResolvedConfig } from '../config/resolved.ts'
@@ -71,4 +73,31 @@ export async function forEnvironment<T>(
       throw second instanceof SluiceError && second.code === 'ENVIRONMENT_UNKNOWN' ? error : second
     })
   }
+}
+
+/**
+ * Throws when a short name would change another project's environment from within this folder. The text of the
+ * configuration tells enough for most: it is loaded only where it does not name the project that was found.
+ */
+export async function assertOfThisFolder(
+  context: Context,
+  named: string,
+  keyOf: (name: string) => Promise<string>,
+): Promise<void> {
+  if (named.includes('.')) return
+  const key = await keyOf(named).catch(() => null)
+  const project = key?.slice(0, key.lastIndexOf('.'))
+  const file = await findConfigFile({
+    cwd: context.cwd,
+    ...(context.configFile === undefined ? {} : { file: context.configFile }),
+  }).catch(() => null)
+  if (key === null || project === undefined || file === null) return
+  const text = await readFile(file, 'utf8').catch(() => project)
+  if (text.includes(project)) return
+  const loaded = await loadProject(context).catch(() => null)
+  const ours = Object(loaded?.document).project as unknown
+  if (typeof ours !== 'string' || ours === project) return
+  throw new SluiceError('ENVIRONMENT_UNKNOWN', `${basename(file)} is of ${ours}, which has no ${named} here yet`, {
+    hint: `${key} is another project's: name it so if you mean it`,
+  })
 }

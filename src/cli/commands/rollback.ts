@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
-import { forEnvironment } from '../project.ts'
+import { assertOfThisFolder, forEnvironment } from '../project.ts'
 import { requested } from '../request.ts'
 import { duration, durationMs } from '../words.ts'
 
 export const rollback: Handler = async ({ args, options }, context) => {
   const { environment = '', release } = args
   const client = await context.connect({ start: true })
+  await assertOfThisFolder(context, environment, async (name) => (await client.environment(name)).key)
   if (options.check === true) {
     const check = await forEnvironment(context, environment, (name) =>
       client.checkRollback(name, release, context.interrupted),
