@@ -148,6 +148,7 @@ export const errorCodes = {
   HOME_FOREIGN: usage,
   DATABASE_URL_INVALID: usage,
   DATABASE_UNREACHABLE: unavailable,
+  DATABASE_FOREIGN: conflict,
   POSTGRES_UNAVAILABLE: unavailable,
   WAIT_TIMED_OUT: { exitCode: 7, status: 504 },
   INTERRUPTED: { exitCode: 130, status: 499 },

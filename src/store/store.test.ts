@@ -95,6 +95,33 @@ describe('migrations', () => {
     expect(await migrate(store.pool)).toEqual([])
   })
 
+  test('never change once they were released', async () => {
+    const migrations = await listMigrations()
+    expect(Object.fromEntries(migrations.map(({ version, checksum }) => [version, checksum]))).toEqual({
+      1: 'bb40038995f75833b9f0480b876b6024e6960411e381c76a8562747719ea65bd',
+    })
+  })
+
+  test('are refused to a database of another text or of a newer program, and adopted by one without checksums', async () => {
+    const { pool } = await store.another()
+    await migrate(pool)
+    await pool.query('alter table schema_versions drop column checksum')
+    expect(await migrate(pool)).toEqual([])
+    const { rows } = await pool.query('select checksum from schema_versions where version = 1')
+    expect(rows).toEqual([{ checksum: (await listMigrations())[0]?.checksum }])
+    await pool.query("update schema_versions set checksum = 'another' where version = 1")
+    await expect(migrate(pool)).rejects.toMatchObject({
+      code: 'DATABASE_FOREIGN',
+      message: expect.stringContaining('another text of migration 1'),
+    })
+    await pool.query('update schema_versions set checksum = null')
+    await pool.query("insert into schema_versions (version, name) values (99, 'from-tomorrow')")
+    await expect(migrate(pool)).rejects.toMatchObject({
+      code: 'DATABASE_FOREIGN',
+      message: expect.stringContaining('newer Sluice'),
+    })
+  })
+
   test('may be started by two at once', async () => {
     const other = await store.another()
     const [first, second] = await Promise.all([migrate(other.pool), migrate(other.pool)])
