@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { ensureControlPlane, livingControlPlane } from '../../control/start.ts'
 import type { SluiceError } from '../../model/error.ts'
+import { resolveDatabaseUrl } from '../../postgres/database-url.ts'
 import { version as ownVersion } from '../../support/version.ts'
 import type { Handler } from '../command.ts'
 import { edgeOption, tellChosenEdge } from '../edge-option.ts'
@@ -15,6 +16,9 @@ export const up: Handler = async ({ options }, context) => {
       execPath: context.execPath,
       program: import.meta.url.endsWith('.js') ? program.replace(/\.ts$/, '.js') : program,
       home: context.home.root,
+      isOfUser: process.getuid?.() !== 0,
+      edge,
+      needsVariables: resolveDatabaseUrl(context.environment).kind === 'url',
     })
     return { json: { status: 'ok', unit }, text: unit.trimEnd() }
   }
