@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { clientFor, ensureControlPlane } from '../control/start.ts'
 import { SluiceError } from '../model/error.ts'
 import { homeAt } from '../support/home.ts'
+import { userName } from '../support/user-name.ts'
 import type { Context } from './command.ts'
 import { assertNotInterrupted, interruptedError, unlessInterrupted } from './interruption.ts'
 import { livingHere } from './living-here.ts'
@@ -112,15 +112,6 @@ function terminalOf(
     },
     divert,
     hasColor: mayColor && (environment.NO_COLOR === undefined || environment.NO_COLOR === ''),
-  }
-}
-
-/** In a container the user may have a number and no name. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return `uid ${process.getuid?.() ?? '?'}`
   }
 }
 

@@ -149,6 +149,26 @@ test('a home that cannot be used is refused with a cure', async () => {
   await rm(root, { recursive: true, force: true })
 })
 
+/** A file system of its own takes the right to mount one. */
+const mounts = await run(['unshare', '--mount', 'true'], { env: process.env, timeoutMs: 20_000 }).catch(() => null)
+
+test.runIf(mounts?.code === 0)('a home on a read-only file system is refused with a cure', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'sluice-read-only-'))
+  const script = 'mount -t tmpfs -o ro none "$0" && exec "$@"'
+  const bin = join(import.meta.dirname, '..', '..', 'bin', 'sluice')
+  for (const verb of ['up', 'status']) {
+    const argv = [process.execPath, bin, verb, '--json', '--home', join(root, 'home')] as const
+    const { code, stdout } = await run(['unshare', '--mount', 'sh', '-c', script, root, ...argv], {
+      env: { PATH: process.env.PATH, HOME: '/' },
+      timeoutMs: 30_000,
+    })
+    const expected = verb === 'up' ? { status: 'error', code: 'HOME_NOT_WRITABLE' } : { status: 'ok', environments: [] }
+    expect(JSON.parse(stdout), verb).toMatchObject(expected)
+    expect(code, verb).toBe(verb === 'up' ? 2 : 0)
+  }
+  await rm(root, { recursive: true, force: true })
+})
+
 test('the systemd unit ends the control plane alone', async () => {
   const { code, stdout } = await sluice(['up', '--print-systemd'])
   expect(code).toBe(0)

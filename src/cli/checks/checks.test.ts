@@ -9,7 +9,7 @@ import { homeAt } from '../../support/home.ts'
 import type { Context } from '../command.ts'
 import { homeFolder, privacy } from './home.ts'
 import { ports } from './installation.ts'
-import { clock, node } from './machine.ts'
+import { clock, node, systemd } from './machine.ts'
 
 let root: string
 beforeAll(async () => {
@@ -116,4 +116,19 @@ test.runIf(process.getuid?.() === 0)('a folder within the home that belongs to a
     state: 'fail',
     detail: `${home.control} belongs to another user (uid 0)`,
   })
+})
+
+test('a user whose units end with the last login is told how to keep them', async () => {
+  const facts = { running: join(root, 'systemd'), linger: join(root, 'linger'), uid: 1000, user: 'ann' }
+  const context = contextAt(root)
+  expect(await systemd(context, facts)).toMatchObject({
+    state: 'warn',
+    detail: expect.stringContaining('not running'),
+  })
+  await mkdir(facts.running)
+  await mkdir(facts.linger)
+  expect(await systemd(context, facts)).toMatchObject({ state: 'warn', cure: 'loginctl enable-linger' })
+  expect(await systemd(context, { ...facts, uid: 0 })).toMatchObject({ state: 'ok' })
+  await writeFile(join(facts.linger, 'ann'), '')
+  expect(await systemd(context, facts)).toMatchObject({ state: 'ok' })
 })

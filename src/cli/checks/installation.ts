@@ -4,6 +4,7 @@ import { validateConfig } from '../../config/validate.ts'
 import { livingControlPlane } from '../../control/start.ts'
 import { resolveDatabaseUrl } from '../../postgres/database-url.ts'
 import { messageOf } from '../../support/message-of.ts'
+import { howToBind } from '../../support/privileged-port.ts'
 import type { Context } from '../command.ts'
 import { loadProject } from '../project.ts'
 import type { Check } from './check.ts'
@@ -78,9 +79,12 @@ export async function ports(context: Context): Promise<Check> {
   const environments = living === null ? [] : await (await context.connect()).environments()
   const ours = new Set(environments.flatMap(({ urls }) => urls.map((url) => portOf(url))))
   const taken: string[] = []
+  const cures = new Set<string>()
   for (const port of wanted) {
     const problem = ours.has(port) ? null : await whyNotFree(port, context.home.root)
-    if (problem !== null) taken.push(problem)
+    if (problem === null) continue
+    taken.push(problem)
+    cures.add(problem === lacksRights(port) ? howToBind(port) : 'end what listens there, or choose another edge.http')
   }
   return taken.length === 0
     ? {
@@ -92,7 +96,7 @@ export async function ports(context: Context): Promise<Check> {
         name: 'ports',
         state: 'fail',
         detail: taken.join('; '),
-        cure: 'end what listens there, or give the environment another port with edge.http',
+        cure: [...cures].join('; '),
       }
 }
 
@@ -110,11 +114,15 @@ function portOf(url: string): number {
 /** An edge of this home serves on while its control plane is stopped: nobody shall be told to end it. */
 async function whyNotFree(port: number, homeRoot: string): Promise<string | null> {
   const problem = await whyNotBound(port)
-  if (problem !== 'EADDRINUSE') return problem === 'EACCES' ? `${port} needs more rights than this user has` : problem
+  if (problem !== 'EADDRINUSE') return problem === 'EACCES' ? lacksRights(port) : problem
   const holder = await portHolder(port)
   if (holder === null) return `${port} is taken by another program`
   if (holder.command.includes(join(homeRoot, '/'))) return null
   return `${port} is taken by process ${holder.pid} (${holder.command.slice(0, SHOWN_COMMAND)})`
+}
+
+function lacksRights(port: number): string {
+  return `${port} needs more rights than this user has`
 }
 
 async function whyNotBound(port: number): Promise<string | null> {

@@ -1,9 +1,11 @@
 import { access, statfs } from 'node:fs/promises'
-import { execPath, versions } from 'node:process'
+import { join } from 'node:path'
+import { execPath, getuid, versions } from 'node:process'
 import semver from 'semver'
 import { findHaproxy } from '../../edge/haproxy/find-haproxy.ts'
 import { bootId } from '../../support/process-identity.ts'
 import { run } from '../../support/run.ts'
+import { userName } from '../../support/user-name.ts'
 import type { Context } from '../command.ts'
 import type { Check } from './check.ts'
 import { nearestExisting } from './nearest-existing.ts'
@@ -75,15 +77,39 @@ export async function haproxy(): Promise<Check> {
       }
 }
 
-export async function systemd(): Promise<Check> {
-  try {
-    await access('/run/systemd/system')
-    return { name: 'systemd', state: 'ok', detail: '`sluice up --print-systemd` prints a unit' }
-  } catch {
-    return {
-      name: 'systemd',
-      state: 'warn',
-      detail: 'not running: CPU limits of services are not enforced, a program above its memory limit is ended',
-    }
+export interface SystemdFacts {
+  readonly running: string
+  /** A file by the name of each user whose units run without a login. */
+  readonly linger: string
+  readonly uid: number
+  readonly user: string
+}
+
+export async function systemd(
+  _context: Context,
+  facts: SystemdFacts = {
+    running: '/run/systemd/system',
+    linger: '/var/lib/systemd/linger',
+    uid: getuid?.() ?? 0,
+    user: userName(),
+  },
+): Promise<Check> {
+  const { running, linger, uid, user } = facts
+  const name = 'systemd'
+  if (!(await isThere(running))) {
+    const detail = 'not running: CPU limits of services are not enforced, a program above its memory limit is ended'
+    return { name, state: 'warn', detail }
   }
+  if (uid !== 0 && !(await isThere(join(linger, user)))) {
+    const detail = `units of ${user} end with the last login, and start with the next one only`
+    return { name, state: 'warn', detail, cure: 'loginctl enable-linger' }
+  }
+  return { name, state: 'ok', detail: '`sluice up --print-systemd` prints a unit' }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

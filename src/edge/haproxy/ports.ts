@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { SluiceError } from '../../model/error.ts'
+import { howToBind } from '../../support/privileged-port.ts'
 
 export function hasIpv6(): boolean {
   return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
@@ -14,7 +15,7 @@ export function assertPortFree(port: number, host: string | undefined): Promise<
       const why = cause.code === 'EACCES' ? 'needs more rights than the edge has' : 'is used by another program'
       reject(
         new SluiceError('PORT_TAKEN', `port ${port} ${why}`, {
-          hint: `free port ${port} or configure another one`,
+          hint: cause.code === 'EACCES' ? howToBind(port) : `free port ${port} or configure another one`,
           details: { port },
           cause,
         }),

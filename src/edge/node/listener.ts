@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { SluiceError } from '../../model/error.ts'
 import type { EdgeLimits } from '../../model/release.ts'
+import { howToBind } from '../../support/privileged-port.ts'
 import type { Certificates } from './certificates.ts'
 import { ClientConnection } from './client-connection.ts'
 import { type ClientRequest, type ClientResponse, rawAnswer } from './reply.ts'
@@ -75,8 +76,7 @@ export class Listener {
     const { port, host, descriptor } = this.settings
     return new Promise((resolve, reject) => {
       this.#socketServer.once('error', (error: NodeJS.ErrnoException) => {
-        const hint =
-          error.code === 'EACCES' ? 'ports below 1024 need privileges' : 'choose another port or stop its owner'
+        const hint = error.code === 'EACCES' ? howToBind(port) : 'choose another port or stop its owner'
         reject(new SluiceError('PORT_TAKEN', `port ${port} cannot be opened: ${error.message}`, { hint, cause: error }))
       })
       const backlog = 4096
