@@ -144,6 +144,14 @@ describe('a canary', () => {
     expect(await engine.finished(id)).toMatchObject({ state: 'cancelled' })
   })
 
+  test('holds up no bake when it is set back', async () => {
+    await served()
+    const { id } = await engine.deploy({ name: 'blue-green', bakeSeconds: 60 })
+    await engine.until(id, (deployment) => deployment.state === 'baking')
+    clock.jump(-3600)
+    expect(await engine.finished(id)).toMatchObject({ state: 'succeeded' })
+  })
+
   test('that fails its probes ends as failed, and no user has seen it', async () => {
     let first = ''
     await answering((release) => (release === first ? 200 : 500))
