@@ -15,6 +15,8 @@ const RETIRE_SLACK_MS = 30_000
  * is on the new release by now: that what is old did not go does not make the deployment fail, but it is said.
  */
 export async function settle(context: EngineContext, run: DeploymentRun): Promise<void> {
+  // A crash may lie between the outcome and its record: this step runs again then, with nothing left to do.
+  if ((await context.journal.load(run.deployment)).finished_at !== null) return
   await context.journal.move(run.deployment, 'settling')
   const left = await settled(context, run)
   await releaseLease(context.database, run.environment, run.deployment)
