@@ -45,8 +45,7 @@ function listening({ stderr }: ChildProcess, times = 1): Promise<void> {
 const commands: readonly (readonly [string, string])[] = [
   ['status', 'interrupted'],
   ['deploy production', 'it may have begun'],
-  ['rollback production', 'interrupted'],
-  ['rollback shop.production', 'it may have begun'],
+  ['rollback production', 'it may have begun'],
   ['rollback production --check', 'interrupted'],
   ['approve d1', 'interrupted'],
   ['cancel d1', 'interrupted'],

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { SluiceError } from '../model/error.ts'
 import type { Context } from './command.ts'
-import { assertOfThisFolder, forEnvironment } from './project.ts'
+import { forEnvironment, forOwnEnvironment } from './project.ts'
 
 async function folder(text: string): Promise<Context> {
   const cwd = await mkdtemp(join(tmpdir(), 'sluice-project-'))
@@ -34,15 +34,28 @@ test('a call that works, or fails for another reason, never needs a configuratio
 })
 
 test('a short name changes no environment of another project from within this folder', async () => {
-  const found = (key: string) => () => Promise.resolve(key)
-  const context = await folder(shop)
-  await expect(assertOfThisFolder(context, 'production', found('books.production'))).rejects.toMatchObject({
+  const there = (...keys: string[]) =>
+    [
+      async (name: string) => keys.find((key) => key === name || key.endsWith(`.${name}`)) ?? Promise.reject(unknown),
+      async (name: string) => keys.find((key) => key === name || key.endsWith(`.${name}`)) ?? Promise.reject(unknown),
+    ] as const
+  const unknown = new SluiceError('ENVIRONMENT_UNKNOWN', 'there is none')
+  const own = await folder(shop)
+  expect(await forOwnEnvironment(own, 'production', ...there('shop.production', 'books.production'))).toBe(
+    'shop.production',
+  )
+  await expect(forOwnEnvironment(own, 'production', ...there('books.production'))).rejects.toMatchObject({
     code: 'ENVIRONMENT_UNKNOWN',
     hint: expect.stringContaining('books.production'),
   })
-  await assertOfThisFolder(context, 'production', found('shop.production'))
-  await assertOfThisFolder(context, 'books.production', found('books.production'))
-  await assertOfThisFolder(context, 'production', () => Promise.reject(ambiguous))
+  expect(await forOwnEnvironment(own, 'books.production', ...there('books.production'))).toBe('books.production')
+  await expect(forOwnEnvironment(own, 'production', ...there())).rejects.toBe(unknown)
   // What cannot be read says nothing against it.
-  await assertOfThisFolder(await folder('{ broken'), 'production', found('books.production'))
+  const broken = await folder('{ broken')
+  expect(await forOwnEnvironment(broken, 'production', ...there('books.production'))).toBe('books.production')
+  // Said twice: only loading it tells.
+  const twice = await folder(shop.replace('"services"', '"$schema": "project: shop", "services"'))
+  await expect(forOwnEnvironment(twice, 'production', ...there('books.production'))).rejects.toMatchObject({
+    code: 'ENVIRONMENT_UNKNOWN',
+  })
 })

@@ -76,27 +76,51 @@ export async function forEnvironment<T>(
 }
 
 /**
- * Throws when a short name would change another project's environment from within this folder. The text of the
- * configuration tells enough for most: it is loaded only where it does not name the project that was found.
+ * Changes an environment that exists. A short name means one of this folder's project, if there is a project here, and
+ * never silently another project's. What is asked first costs nothing: a rollback has no time for a configuration.
  */
-export async function assertOfThisFolder(
+export async function forOwnEnvironment<T>(
   context: Context,
   named: string,
   keyOf: (name: string) => Promise<string>,
+  call: (name: string) => Promise<T>,
+): Promise<T> {
+  const file = named.includes('.') ? null : await configFileOf(context)
+  if (file === null) return forEnvironment(context, named, call)
+  const written = await writtenProject(file)
+  if (written !== null) {
+    try {
+      return await call(`${written}.${named}`)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'ENVIRONMENT_UNKNOWN') throw error
+    }
+  }
+  await assertOfThisFolder(context, named, file, keyOf)
+  return forEnvironment(context, named, call)
+}
+
+function configFileOf({ cwd, configFile }: Context): Promise<string | null> {
+  return findConfigFile({ cwd, ...(configFile === undefined ? {} : { file: configFile }) }).catch(() => null)
+}
+
+/** The project that a configuration names in so many words; null where it is said twice, or is computed. */
+async function writtenProject(file: string): Promise<string | null> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const found = [...text.matchAll(/\bproject['"]?\s*:\s*(['"]?)([\w.-]+)\1/g)]
+  return found.length === 1 ? (found[0]?.[2] ?? null) : null
+}
+
+/** What cannot be read says nothing against it: a rollback is never refused for a configuration. */
+async function assertOfThisFolder(
+  context: Context,
+  named: string,
+  file: string,
+  keyOf: (name: string) => Promise<string>,
 ): Promise<void> {
-  if (named.includes('.')) return
   const key = await keyOf(named).catch(() => null)
-  const project = key?.slice(0, key.lastIndexOf('.'))
-  const file = await findConfigFile({
-    cwd: context.cwd,
-    ...(context.configFile === undefined ? {} : { file: context.configFile }),
-  }).catch(() => null)
-  if (key === null || project === undefined || file === null) return
-  const text = await readFile(file, 'utf8').catch(() => project)
-  if (text.includes(project)) return
-  const loaded = await loadProject(context).catch(() => null)
+  const loaded = key === null ? null : await loadProject(context).catch(() => null)
   const ours = Object(loaded?.document).project as unknown
-  if (typeof ours !== 'string' || ours === project) return
+  if (key === null || typeof ours !== 'string' || key.slice(0, key.lastIndexOf('.')) === ours) return
   throw new SluiceError('ENVIRONMENT_UNKNOWN', `${basename(file)} is of ${ours}, which has no ${named} here yet`, {
     hint: `${key} is another project's: name it so if you mean it`,
   })

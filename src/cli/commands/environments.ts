@@ -1,5 +1,5 @@
 import type { Context, Handler, Input } from '../command.ts'
-import { assertOfThisFolder, forEnvironment } from '../project.ts'
+import { forOwnEnvironment } from '../project.ts'
 import { columns } from '../words.ts'
 
 export const listEnvironments: Handler = async (_input, context) => {
@@ -33,8 +33,8 @@ export const maintenance: Handler = (input, context) => setHold(input, context, 
 async function setHold({ args, options }: Input, context: Context, mode: 'wait' | 'maintenance') {
   const client = await context.connect({ start: true })
   const wanted = options.off === true ? 'off' : mode
-  await assertOfThisFolder(context, args.environment ?? '', async (name) => (await client.environment(name)).key)
-  await forEnvironment(context, args.environment ?? '', (name) => client.hold(name, wanted))
+  const keyOf = async (name: string) => (await client.environment(name)).key
+  await forOwnEnvironment(context, args.environment ?? '', keyOf, (name) => client.hold(name, wanted))
   const said = { off: 'serves again', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }[wanted]
   return { json: { status: 'ok', mode: wanted }, text: `${args.environment} ${said}` }
 }

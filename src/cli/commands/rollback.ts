@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Handler } from '../command.ts'
 import { answerOf, followDeployment } from '../follow.ts'
-import { assertOfThisFolder, forEnvironment } from '../project.ts'
+import { forOwnEnvironment } from '../project.ts'
 import { requested } from '../request.ts'
 import { duration, durationMs } from '../words.ts'
 
 export const rollback: Handler = async ({ args, options }, context) => {
   const { environment = '', release } = args
   const client = await context.connect({ start: true })
-  await assertOfThisFolder(context, environment, async (name) => (await client.environment(name)).key)
+  const keyOf = async (name: string) => (await client.environment(name)).key
   if (options.check === true) {
-    const check = await forEnvironment(context, environment, (name) =>
+    const check = await forOwnEnvironment(context, environment, keyOf, (name) =>
       client.checkRollback(name, release, context.interrupted),
     )
     const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`)
@@ -31,7 +31,7 @@ export const rollback: Handler = async ({ args, options }, context) => {
     ...(release === undefined ? {} : { release }),
     ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
   }
-  const deployment = await forEnvironment(context, environment, (name) =>
+  const deployment = await forOwnEnvironment(context, environment, keyOf, (name) =>
     requested(() => client.rollback({ ...request, environment: name }, randomUUID()), context),
   )
   if (options.detach === true) return answerOf(deployment, 'started')
