@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 import { SluiceError } from '../model/error.ts'
+import { boundedLines, type LineSink } from '../support/lines.ts'
 import { killGroup } from '../support/run.ts'
-import { boundedLines, type LineSink } from './lines.ts'
 
 const keptLines = 200
 const shownLines = 40

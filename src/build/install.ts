@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SluiceError } from '../model/error.ts'
+import type { LineSink } from '../support/lines.ts'
 import { assertSucceeded, type CommandResult } from './command.ts'
 import type { InstallCache } from './install-cache.ts'
 import type { Installer } from './installer.ts'
-import type { LineSink } from './lines.ts'
 import { compileArguments, makeRelocatable, pipArguments, pythonOf } from './python.ts'
 
 export interface InstallContext {

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import type { LineSink } from '../support/lines.ts'
 import { buildEnvironment, ownNodeFolder } from './build-environment.ts'
 import type { BuildFolder } from './build-folder.ts'
 import type { BuildService } from './builder.ts'
 import { type CommandResult, runCommand } from './command.ts'
 import type { InstallContext } from './install.ts'
 import { InstallCache } from './install-cache.ts'
-import type { LineSink } from './lines.ts'
 import { nodeVersionIn } from './node-version.ts'
 import type { ServicesOptions } from './services.ts'
 

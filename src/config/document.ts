@@ -48,6 +48,8 @@ interface RunningServiceConfig extends CommonServiceConfig {
   readonly start: string
   /** Number of instances. Default: 2 for web, 1 for worker. */
   readonly instances?: number
+  /** User that the instances run as, by name, number or `uid:gid`. Needs a control plane of root. Default: its own. */
+  readonly user?: string
   /** Longest wait for requests under way before an old instance is stopped. Default: 30s. */
   readonly drain?: Duration
   /**
@@ -238,6 +240,7 @@ export interface ServiceOverrides {
   readonly env?: EnvironmentVariables
   readonly start?: string
   readonly instances?: number
+  readonly user?: string
   readonly drain?: Duration
   readonly stopGrace?: Duration
   readonly limits?: LimitsConfig

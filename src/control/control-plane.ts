@@ -60,6 +60,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     startEdge(options.edge, home, log, environment),
   ])
   const { database, url } = store
+  const inherited = userEnvironment(environment, options.execPath)
   const secrets = await openSecretBox(home.secrets)
   const databases = environmentDatabases({ directory: home.databases, log })
   const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
@@ -75,6 +76,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         home,
         files: (release: ReleaseRecord) => artifacts.tree(release.artifact),
         environmentOf: resolveEnvironmentOf,
+        inherited,
         previewKeyOf: async (key) => (await getEnvironment(database, key)).preview_key,
         onChange,
         log,
@@ -88,7 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     databases,
     judge,
     policyFor,
-    userEnvironment: userEnvironment(environment, options.execPath),
+    userEnvironment: inherited,
     clock: systemClock,
     log,
     ...(options.decorateWorkflows === undefined ? {} : { decorateWorkflows: options.decorateWorkflows }),

@@ -62,7 +62,6 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
   const environmentOf = async (release: ReleaseRecord) => {
     const url = await given.databases.urlFor(release, AbortSignal.timeout(START_DATABASE_MS))
     return {
-      ...given.userEnvironment,
       ...(await secretValues(given, release)),
       ...(url === null ? {} : { DATABASE_URL: url }),
     }

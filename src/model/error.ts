@@ -129,6 +129,7 @@ export const errorCodes = {
   INSTANCE_CRASHED: failed,
   INSTANCE_UNHEALTHY: failed,
   NO_PORT: failed,
+  USER_UNAVAILABLE: failed,
   // shift
   ROLLED_BACK: failed,
   ROLLBACK_FAILED: { exitCode: 5, status: 500 },

@@ -50,6 +50,8 @@ export interface ReleaseService {
   /** Run in the user's shell; absent for `static`. */
   readonly start?: string
   readonly instances: number
+  /** Whom its programs run as, where we are root: a name, a number, or `uid:gid`. Absent: as ourselves. */
+  readonly user?: string
   readonly env: Readonly<Record<string, string>>
   readonly routes: readonly Route[]
   readonly health: HealthSettings

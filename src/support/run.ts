@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly input?: string
   /** Output above this is an error, never an out-of-memory. */
   readonly maxBytes?: number
+  /** Gets the output as it comes, in place of the result: nothing of it is kept, so nothing limits it. */
+  readonly onChunk?: (chunk: Buffer, from: 'stdout' | 'stderr') => void
   /** Run as this user (only root can); absent: as ourselves. */
   readonly user?: { readonly uid: number; readonly gid: number }
 }
@@ -21,7 +23,7 @@ export interface RunResult {
 
 /** The one way to run a short program of ours: argv, a deadline, its own process group, killed as a whole. */
 export function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  const { cwd, env, timeoutMs, signal, input, user, maxBytes = 64 * 1024 * 1024 } = options
+  const { cwd, env, timeoutMs, signal, input, user, onChunk, maxBytes = 64 * 1024 * 1024 } = options
   const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
@@ -51,8 +53,8 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     )
     const onAbort = () => kill(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
-    child.stdout.on('data', collect(stdout))
-    child.stderr.on('data', collect(stderr))
+    child.stdout.on('data', onChunk === undefined ? collect(stdout) : (chunk: Buffer) => onChunk(chunk, 'stdout'))
+    child.stderr.on('data', onChunk === undefined ? collect(stderr) : (chunk: Buffer) => onChunk(chunk, 'stderr'))
     child.stdin.on('error', () => {}) // the child may end before it reads
     child.stdin.end(input ?? '')
     child.on('error', (error) => {

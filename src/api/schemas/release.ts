@@ -22,6 +22,7 @@ export const serviceSchema = z
     kind: z.enum(serviceKinds),
     directory: z.string(),
     start: z.string().min(1).exactOptional(),
+    user: z.string().max(64).exactOptional(),
     instances: z.int().min(0).max(1000),
     env: variables,
     routes: z.array(routeSchema),

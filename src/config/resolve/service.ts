@@ -16,7 +16,7 @@ export function resolveService(
 ): ReleaseService {
   const kind = kindOf(service)
   const isServed = kind === 'web' || kind === 'static'
-  const { start, assets, fallback, schedule, limits = {} } = service
+  const { start, user, assets, fallback, schedule, limits = {} } = service
   const root = kind === 'static' ? rootOf(service) : null
   return {
     name,
@@ -24,6 +24,7 @@ export function resolveService(
     directory: folderOf(service.directory),
     ...(start === undefined ? {} : { start }),
     instances: instancesOf(service),
+    ...(user === undefined ? {} : { user }),
     env: textVariables(...env),
     routes: isServed ? (service.routes ?? [{}]).map(normalRoute) : [],
     health: healthOf(service),

@@ -81,6 +81,15 @@ export const overridable = {
     'any host, path `/`',
   ),
   instances: key(count.max(1000), 'Number of instances.', undefined, '2 for `web`, 1 for `worker`'),
+  user: key(
+    z
+      .string()
+      .regex(/^(?:[A-Za-z_][\w.-]*\$?|\d+(?::\d+)?)$/)
+      .meta({ form: { what: 'a user of the machine', example: 'www-data', label: 'user' } }),
+    'User that the instances run as, by name, number or `uid:gid`; the release command runs as that of the first service. Needs a control plane of root.',
+    undefined,
+    'that of the control plane',
+  ),
   env: key(env, 'Environment variables. `PORT` and `SLUICE_*` are set by Sluice.'),
   drain: key(duration, 'Longest wait for requests under way before an old instance is stopped.', '30s'),
   stopGrace: key(

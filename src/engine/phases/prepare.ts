@@ -8,6 +8,7 @@ import type { EngineContext } from '../context.ts'
 import { describeDifferences } from '../differences.ts'
 import type { DeployRequest } from '../engine.ts'
 import { httpPortFor } from '../ports.ts'
+import { toldLines } from '../told-lines.ts'
 
 /** Builds the artifact, or finds the one that the same source and settings gave before. */
 export async function buildArtifact(context: EngineContext, deployment: string): Promise<string> {
@@ -20,7 +21,7 @@ export async function buildArtifact(context: EngineContext, deployment: string):
       async () => {
         if (row.artifact !== null) return { id: row.artifact, reused: true, seconds: 0 }
         const { artifact, reused, seconds } = await context.mailbox.heed(deployment, async (signal) => {
-          const lines = buildLines(context, deployment)
+          const lines = toldLines(context, deployment, 'build')
           try {
             return await context.builder.build({
               projectDir: request.projectDir,
@@ -90,31 +91,4 @@ async function newestSecretVersions(context: EngineContext, environment: string)
   return Object.fromEntries(
     secrets.filter((secret) => secret.ciphertext !== null).map((secret) => [secret.name, secret.version]),
   )
-}
-
-/** Build output as events: a few lines at a time, so that a chatty build does not flood the stream. */
-function buildLines(context: EngineContext, deployment: string): { add(line: string): void; flush(): Promise<void> } {
-  let pending: string[] = []
-  let told: Promise<unknown> = Promise.resolve()
-  const flush = () => {
-    const lines = pending
-    pending = []
-    if (lines.length > 0) {
-      told = told
-        .then(() => context.journal.tell(deployment, 'deployment.log', { source: 'build', lines }))
-        .catch(() => {})
-    }
-    return told.then(() => {})
-  }
-  const timer = setInterval(() => void flush(), 200)
-  return {
-    add: (line) => {
-      pending.push(line)
-      if (pending.length >= 100) void flush()
-    },
-    flush: () => {
-      clearInterval(timer)
-      return flush()
-    },
-  }
 }

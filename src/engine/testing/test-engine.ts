@@ -42,6 +42,8 @@ export interface TestEngineOptions {
   readonly judge: Judge<JudgeState>
   readonly clock?: Clock
   readonly request?: Omit<RequestOfTest, 'environment' | 'strategy' | 'change'>
+  /** What releases with a database get. */
+  readonly databaseUrl?: string
   /** Another target than the one in memory. */
   readonly real?: Target
 }
@@ -50,7 +52,7 @@ export interface TestEngineOptions {
 const HANGING_MS = 40_000
 
 export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
-  const { judge, clock = systemClock, request: given, real } = options
+  const { judge, clock = systemClock, request: given, databaseUrl = null, real } = options
   const store = await temporaryDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
   const target = memoryTarget()
@@ -77,7 +79,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
       prune: async () => [],
     },
     secrets: await openSecretBox(join(directory, 'secrets')),
-    databases: { urlFor: async () => null },
+    databases: { urlFor: async () => databaseUrl },
     judge,
     policyFor,
     userEnvironment: {},

@@ -1,4 +1,5 @@
 import type { ReleaseRecord, ReleaseService } from '../../model/release.ts'
+import { type SystemUser, userVariables } from '../../support/system-user.ts'
 
 /**
  * The environment variables of one instance. The user's own come after ours, but for those that the edge relies on:
@@ -10,14 +11,17 @@ export function instanceEnvironment(options: {
   readonly instance: string
   readonly port: number | undefined
   readonly internalPorts: Readonly<Record<string, number>>
+  /** Whom it runs as, where that is not us. */
+  readonly user?: SystemUser | undefined
   /** PATH and the like. */
   readonly inherited: Readonly<Record<string, string>>
   /** Secrets and DATABASE_URL. */
   readonly resolved: Readonly<Record<string, string>>
 }): Record<string, string> {
-  const { release, service, instance, port, internalPorts, inherited, resolved } = options
+  const { release, service, instance, port, user, internalPorts, inherited, resolved } = options
   return {
     ...inherited,
+    ...(user === undefined ? {} : userVariables(user)),
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
     ...service.env,

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord, ReleaseService } from '../../model/release.ts'
 import type { Clock } from '../../support/clock.ts'
+import { userToRunAs } from '../../support/system-user.ts'
 import type { EnvironmentStore } from './environment-store.ts'
 import { instanceEnvironment } from './instance-environment.ts'
 import type { LocalTargetOptions } from './local-context.ts'
@@ -72,6 +73,7 @@ export class InstanceLauncher {
     const { release, service, index, id } = order
     const stored = this.#store.release(release.environment, release.id)
     if (stored === null) throw new SluiceError('RELEASE_UNKNOWN', `${release.id} is not known on this machine`)
+    const user = userToRunAs(service)
     const port = service.kind === 'web' ? await this.#pickPort() : undefined
     const resolved = await this.#environmentOf(release, service.name)
     const { internalPorts } = stored
@@ -88,12 +90,14 @@ export class InstanceLauncher {
         service,
         instance: id,
         port,
+        user,
         internalPorts,
         inherited: this.#inherited,
         resolved,
       }),
       ...(port === undefined ? {} : { port }),
       limits: service.limits,
+      ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid } }),
     })
   }
 

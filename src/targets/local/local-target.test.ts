@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -56,6 +56,29 @@ async function reboot(): Promise<void> {
     process.kill(-identity.pid, 'SIGKILL')
   }
 }
+
+test.runIf(process.getuid?.() === 0)('instances run as the user that their service names, and know it', async () => {
+  const files = join(world.folder, 'files')
+  await mkdir(files)
+  await chmod(world.folder, 0o755)
+  const target = world.restart({ files: async () => files })
+  const record = world.release({ id: 'r1' })
+  const [service] = record.services
+  if (service === undefined) throw new Error('the release has no service')
+  const start = 'echo "$(id -u) $(id -G) $USER"; exec sleep 60'
+  const release = (user: string) => ({
+    ...record,
+    services: [{ ...service, name: 'tick', kind: 'worker' as const, routes: [], start, user }],
+  })
+  await target.scale(release('65534:65533'), { tick: 1 }, options())
+  const [instance] = (await target.inspect(environment)).fleets[0]?.instances ?? []
+  const logFile = (await world.runtime.inspect(instance?.id ?? ''))?.logFile ?? ''
+  const said = await eventually(async () => (await readFile(logFile, 'utf8')).trim())
+  expect(said).toMatch(/^65534 65533 \S+$/)
+  await expect(target.scale({ ...release('no-such-user'), id: 'r2' }, { tick: 1 }, options())).rejects.toMatchObject({
+    code: 'USER_UNAVAILABLE',
+  })
+})
 
 test('an instance knows who it is, where its siblings are, and its secrets', async () => {
   await serve('r1', 1, { LOG_LEVEL: 'debug' })

@@ -171,8 +171,8 @@ test('a log that is filled stays within its limits and the program goes on', asy
 
 test.skipIf(process.getuid?.() !== 0)('as root, programs run as the configured user (needs root)', async () => {
   await chmod(folder.path, 0o755)
-  runtime = processRuntime({ directory: folder.path, user: { uid: 65534, gid: 65534 } })
-  const run = await runtime.start(runSpec({ id: 'a', command: 'id -u; id -G; exit 7', cwd: '/' }))
+  const user = { uid: 65534, gid: 65534 }
+  const run = await runtime.start(runSpec({ id: 'a', command: 'id -u; id -G; exit 7', cwd: '/', user }))
   const dead = await eventually(async () => {
     const state = await runtime.inspect('a')
     return state?.exit?.code === 7 && state
@@ -203,8 +203,8 @@ test('a program that leaks is ended at its memory limit, and its log says so', a
 test.skipIf(process.getuid?.() !== 0)(
   'a folder that the configured user cannot enter is named (needs root)',
   async () => {
-    runtime = processRuntime({ directory: folder.path, user: { uid: 65534, gid: 65534 } })
-    await expect(runtime.start(runSpec({ id: 'a', cwd: folder.path }))).rejects.toMatchObject({
+    const user = { uid: 65534, gid: 65534 }
+    await expect(runtime.start(runSpec({ id: 'a', cwd: folder.path, user }))).rejects.toMatchObject({
       code: 'HOME_FOREIGN',
       message: expect.stringContaining(folder.path),
     })

@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, join } from 'node:path'
 import { SluiceError } from '../../model/error.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { type Clock, sleep, systemClock } from '../../support/clock.ts'
 import { identityOf, isAlive } from '../../support/process-identity.ts'
+import { assertEnterable } from '../../support/system-user.ts'
 import { diskFull } from './disk-full.ts'
-import { launchCommand, type RunUser } from './launch-command.ts'
+import { launchCommand } from './launch-command.ts'
 import { defaultLogLimits, type LogLimits, rotateLog } from './log-rotation.ts'
 import { endAboveLimit } from './memory-watch.ts'
 import { processesOf, RUN_MARKER, signalRun } from './process-tree.ts'
@@ -30,8 +31,6 @@ import { shim } from './shim.ts'
 export interface ProcessRuntimeOptions {
   /** `home.instances`. */
   readonly directory: string
-  /** Instances run as this user; only root can ask for it. */
-  readonly user?: RunUser
   readonly logLimits?: LogLimits
   readonly clock?: Clock
   /** Logs of removed runs that are kept, per environment. */
@@ -86,11 +85,11 @@ class ProcessRuntime implements Runtime {
         hint: 'check `directory` of the service, or build the release again',
       })
     }
-    if (this.#options.user !== undefined) assertEnterable(spec.cwd, this.#options.user)
+    if (spec.user !== undefined) assertEnterable(spec.cwd, spec.user)
     try {
       const shimFile = await this.#installedShim()
       await clearRun(directory)
-      await this.#openToUser(directory)
+      await this.#openToUser(directory, spec)
       const { env: _secret, ...record } = spec
       const startedAt = this.#clock.now().toISOString()
       await writeRecord(directory, { ...record, startedAt, starts: (earlier?.restarts ?? -1) + 2 })
@@ -114,7 +113,7 @@ class ProcessRuntime implements Runtime {
       limits: spec.limits,
       systemd: this.#systemd,
       root: process.getuid?.() === 0,
-      ...(this.#options.user === undefined ? {} : { user: this.#options.user }),
+      ...(spec.user === undefined ? {} : { user: spec.user }),
     })
     // A file opened to append, never a pipe: a reader that dies would take the program with it.
     const log = await open(directory.log, 'a', 0o640)
@@ -218,8 +217,7 @@ class ProcessRuntime implements Runtime {
     return file
   }
 
-  async #openToUser(directory: RunDirectory): Promise<void> {
-    const { user } = this.#options
+  async #openToUser(directory: RunDirectory, { user }: RunSpec): Promise<void> {
     if (user === undefined) return
     for (const folder of [this.#options.directory, join(directory.root, '..'), directory.root]) {
       await chmod(folder, (statSync(folder).mode & 0o777) | 0o011)
@@ -252,20 +250,6 @@ function hasSystemd(): boolean {
 function userBus(): Readonly<Record<string, string>> {
   const uid = process.getuid?.()
   return uid === 0 ? {} : { XDG_RUNTIME_DIR: `/run/user/${uid}` }
-}
-
-/** The first folder on the way to the program that its user cannot enter is named, instead of a crash without a word. */
-function assertEnterable(folder: string, user: RunUser): void {
-  for (let path = resolve(folder); ; path = dirname(path)) {
-    const { mode, uid, gid } = statSync(path)
-    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
-    if (user.uid !== 0 && (mode & bit) === 0) {
-      throw new SluiceError('HOME_FOREIGN', `the user ${user.uid} that instances run as cannot enter ${path}`, {
-        hint: `allow it (chmod o+x ${path}), or keep SLUICE_HOME in a folder that this user can reach`,
-      })
-    }
-    if (path === dirname(path)) return
-  }
 }
 
 function watchMemory(directory: RunDirectory): void {

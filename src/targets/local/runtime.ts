@@ -1,3 +1,5 @@
+import type { RunUser } from './launch-command.ts'
+
 /**
  * Runs copies of a service on this machine. The process runtime is the only one yet; containers come behind the
  * same seven members. Everything is found again from disk and the process table, nothing from memory.
@@ -44,6 +46,8 @@ export interface RunSpec {
   /** Absent for workers. */
   readonly port?: number
   readonly limits: { readonly memoryBytes?: number; readonly cpus?: number }
+  /** Absent: as ourselves. Only root can ask for another one. */
+  readonly user?: RunUser
 }
 
 export interface RunState {
