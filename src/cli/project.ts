@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { findConfigFile } from '../config/find-file.ts'
-import { loadConfig } from '../config/load.ts'
-import { resolveConfig, unknownEnvironment } from '../config/resolve.ts'
 import type { ResolvedConfig } from '../config/resolved.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Context } from './command.ts'
@@ -16,6 +14,8 @@ export interface LoadedProject {
 }
 
 export async function loadProject(context: Context, environment?: string): Promise<LoadedProject> {
+  // The schema takes longer to load than a rollback may take: only who reads a configuration waits for it.
+  const { loadConfig } = await import('../config/load.ts')
   const { document, file, projectDir, printed } = await loadConfig({
     cwd: context.cwd,
     deadlineMs: CONFIG_MS,
@@ -34,6 +34,7 @@ export async function resolveProject(
 ): Promise<{ readonly config: ResolvedConfig; readonly projectDir: string }> {
   const environment = named.slice(named.lastIndexOf('.') + 1)
   const { document, file, projectDir } = await loadProject(context, environment)
+  const { resolveConfig } = await import('../config/resolve.ts')
   const config = resolveConfig(document, environment, { projectDir, file: basename(file) })
   const key = `${config.project}.${environment}`
   if (named !== environment && named !== key) {
@@ -49,8 +50,10 @@ export async function environmentKeyOf(context: Context, named: string): Promise
   if (named.includes('.')) return named
   const { document, file } = await loadProject(context, named)
   const { project, environments } = Object(document) as { readonly project?: unknown; readonly environments?: object }
-  if (environments !== undefined && !Object.hasOwn(Object(environments), named))
+  if (environments !== undefined && !Object.hasOwn(Object(environments), named)) {
+    const { unknownEnvironment } = await import('../config/resolve.ts')
     throw unknownEnvironment(named, Object.keys(Object(environments)), basename(file))
+  }
   return typeof project === 'string' ? `${project}.${named}` : named
 }
 
