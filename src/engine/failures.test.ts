@@ -80,7 +80,12 @@ test('a new fleet that cannot be removed holds nobody up, and goes with the next
 
 test('a deployment whose work ended without an outcome is ended at the next start, and holds nobody up', async () => {
   const { id } = await engine.serve()
-  const { database } = engine.store
+  const { database, pool } = engine.store
+  // The outcome is written a moment before the work on it has ended.
+  const status = 'select status from dbos.workflow_status where workflow_uuid = $1'
+  await expect
+    .poll(async () => (await pool.query(status, [id])).rows, { timeout: 40_000 })
+    .toEqual([{ status: 'SUCCESS' }])
   await database.updateTable('deployments').set({ state: 'waiting', finished_at: null }).where('id', '=', id).execute()
   await database.updateTable('environments').set({ lease_holder: id }).where('key', '=', engine.key()).execute()
   await engine.parts.shutdown()
