@@ -14,9 +14,9 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   postgres: { imports: ['model', 'support'] },
   build: { imports: ['model', 'support'] },
   edge: { imports: ['model', 'support'] },
-  config: { imports: ['model', 'support'], typesOf: ['build', 'strategy'] },
+  config: { imports: ['model', 'support'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
-  store: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'edge', 'strategy'] },
+  store: { imports: ['model', 'support'], typesOf: ['edge'] },
   engine: {
     imports: ['model', 'support', 'store', 'strategy', 'secrets'],
     typesOf: ['config', 'build', 'judge', 'edge', 'targets', 'postgres'],

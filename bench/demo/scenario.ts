@@ -1,5 +1,5 @@
 import { lineTeller } from '../../src/cli/progress/line-view.ts'
-import type { Event } from '../../src/engine/engine.ts'
+import type { Event } from '../../src/model/event.ts'
 import { run } from '../../src/support/run.ts'
 import { startTraffic } from '../support/traffic/start.ts'
 import { NO_RELEASE, type Traffic } from '../support/traffic/traffic.ts'

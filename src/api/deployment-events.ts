@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Deployment, Engine, Event } from '../engine/engine.ts'
+import type { Deployment, Engine } from '../engine/engine.ts'
+import type { Event } from '../model/event.ts'
 import { sseFrame } from './sse.ts'
 
 export interface FollowQuery {

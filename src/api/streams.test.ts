@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import type { Event } from '../engine/engine.ts'
+import type { Event } from '../model/event.ts'
 import { ApiClient } from './client.ts'
 import { pulledStream } from './pulled-stream.ts'
 import { deployRequest } from './testing/deploy-request.ts'

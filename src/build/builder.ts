@@ -1,3 +1,4 @@
+import type { BuildService } from '../model/build-service.ts'
 import type { Artifact } from './artifact-store.ts'
 
 /** From source to artifact. The same source and settings give the artifact that exists. */
@@ -22,24 +23,6 @@ export interface BuildRequest {
   readonly signal: AbortSignal
   /** Live output, line by line, capped in length. */
   readonly onLine: (line: string) => void
-}
-
-export interface BuildService {
-  readonly name: string
-  /** Folder inside the project. */
-  readonly directory: string
-  /** Absent: install only. In the user's shell. */
-  readonly command?: string
-  /**
-   * Files and folders (relative to `directory`) that make the artifact, `!path` leaves one out; absent: the whole
-   * source with what the build made of it. `node_modules` is special: named, all packages are taken; `!node_modules`,
-   * none; otherwise the production packages when `package.json` has `dependencies`, as a bundle without any needs none.
-   */
-  readonly output?: readonly string[]
-  /** 'auto': by lock file; 'none'; or a command. */
-  readonly install: 'auto' | 'none' | { readonly command: string }
-  /** Folder with the `node` the user's commands find first; absent: ours. */
-  readonly nodePath?: string
 }
 
 export interface BuildResult {

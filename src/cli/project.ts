@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { findConfigFile } from '../config/find-file.ts'
-import type { ResolvedConfig } from '../config/resolved.ts'
 import { SluiceError } from '../model/error.ts'
+import type { ResolvedConfig } from '../model/resolved-config.ts'
 import type { Context } from './command.ts'
 
 const CONFIG_MS = 10_000

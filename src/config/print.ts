@@ -1,6 +1,6 @@
+import type { ResolvedConfig } from '../model/resolved-config.ts'
 import { maskText, maskVariable } from './mask.ts'
 import { isRecord } from './path.ts'
-import type { ResolvedConfig } from './resolved.ts'
 
 /** The resolved configuration as it may be shown: whatever looks like a credential is masked. */
 export function printableConfig(config: ResolvedConfig): ResolvedConfig {

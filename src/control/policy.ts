@@ -1,5 +1,5 @@
 import { type JudgePolicy, policyFrom } from '../judge/index.ts'
-import type { StrategySettings } from '../strategy/strategy.ts'
+import type { StrategySettings } from '../model/strategy.ts'
 
 /** The judge's policy for a strategy: the preset's figures, and what the configuration says otherwise. */
 export function policyFor(settings: StrategySettings, mode: JudgePolicy['mode']): JudgePolicy {

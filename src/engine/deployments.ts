@@ -1,3 +1,4 @@
+import type { DeployRequest } from '../model/deploy-request.ts'
 import { isOutcome, type Outcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
@@ -11,15 +12,7 @@ import {
 import { ensureEnvironment, environmentKey } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
 import type { EngineContext } from './context.ts'
-import type {
-  Deployment,
-  Deployments,
-  DeployRequest,
-  ListQuery,
-  Page,
-  RollbackCheck,
-  RollbackRequest,
-} from './engine.ts'
+import type { Deployment, Deployments, ListQuery, Page, RollbackCheck, RollbackRequest } from './engine.ts'
 import { resolveEnvironment } from './environments.ts'
 import { checkRollback } from './rollback-workflow.ts'
 

@@ -1,10 +1,12 @@
-import type { ResolvedConfig } from '../config/resolved.ts'
-import type { Verdict } from '../judge/judge.ts'
+import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
+import type { Event } from '../model/event.ts'
 import type { Fleet } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import type { ReleaseState } from '../model/release-state.ts'
 import type { Sample } from '../model/sample.ts'
+import type { Verdict } from '../model/verdict.ts'
 import type { LogLine } from '../targets/target.ts'
 
 /** What the API offers, noun by noun. The API translates HTTP into these calls and nothing more. */
@@ -83,23 +85,6 @@ export interface Page<Item> {
   readonly nextCursor: string | null
 }
 
-export interface DeployRequest {
-  readonly config: ResolvedConfig
-  readonly projectDir: string
-  readonly source: {
-    readonly commit: string | null
-    readonly branch: string | null
-    readonly subject: string | null
-    readonly dirty: boolean
-    /** `--artifact DIR`: output that was built elsewhere. */
-    readonly artifactDir: string | null
-  }
-  /** Compensate a deployment that is shifting instead of waiting for it. */
-  readonly replace: boolean
-  readonly by: string
-  readonly idempotencyKey?: string
-}
-
 export interface RollbackRequest {
   readonly environment: string
   /** Absent: the release that served before. */
@@ -160,9 +145,6 @@ export interface DeploymentStep {
   readonly detail: string | null
 }
 
-export const releaseStates = ['prepared', 'serving', 'warm', 'kept', 'on-hold', 'pruned'] as const
-export type ReleaseState = (typeof releaseStates)[number]
-
 export interface Release {
   readonly record: ReleaseRecord
   readonly state: ReleaseState
@@ -187,24 +169,4 @@ export interface SecretInfo {
   readonly name: string
   readonly version: number
   readonly updatedAt: string
-}
-
-/** One state change. `type` is `<noun>.<what happened>`. */
-export interface Event {
-  readonly sequence: number
-  readonly at: string
-  readonly type:
-    | 'deployment.created'
-    | 'deployment.state'
-    | 'deployment.step'
-    | 'deployment.weight'
-    | 'deployment.judge'
-    | 'deployment.log'
-    | 'deployment.finished'
-    | 'instance.state'
-    | 'edge.state'
-    | 'environment.hold'
-  readonly environment: string | null
-  readonly deployment: string | null
-  readonly data: Readonly<Record<string, unknown>>
 }

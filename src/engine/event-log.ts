@@ -1,6 +1,7 @@
+import type { Event } from '../model/event.ts'
 import type { Database } from '../store/database.ts'
 import { insertEvent, listEvents, type NewEvent } from '../store/events.ts'
-import type { Event, Events } from './engine.ts'
+import type { Events } from './engine.ts'
 
 const PAGE = 500
 

@@ -1,6 +1,6 @@
 import type { ReleaseRecord } from '../model/release.ts'
+import type { Step, StrategySettings } from '../model/strategy.ts'
 import type { Lease } from '../store/leases.ts'
-import type { Step, StrategySettings } from '../strategy/strategy.ts'
 
 /** What the steps of one deployment share once it is admitted: plain JSON, remembered by the workflow. */
 export interface DeploymentRun {

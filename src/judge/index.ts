@@ -10,24 +10,22 @@
  *   if (answer.decision.action === 'roll-back') console.log(explain(state).summary)
  * }
  */
+
+export type { JudgeAction, Reason, Verdict, VerdictPoint } from '../model/verdict.ts'
+export { judgeActions } from '../model/verdict.ts'
 export type {
   ConversionCount,
   Decision,
   FleetInput,
   History,
   Judge,
-  JudgeAction,
   JudgeCapabilities,
   JudgeInput,
   JudgePolicy,
   JudgeThresholds,
   ProbeResult,
-  Reason,
-  Verdict,
-  VerdictPoint,
   WebVitalCount,
 } from './judge.ts'
-export { judgeActions } from './judge.ts'
 export { type JudgePreset, type PolicyOverrides, policyFrom, presets } from './policy.ts'
 export { type JudgedSecond, type JudgementRecord, type Replay, replay, replayJudgement } from './replay.ts'
 export { start } from './start.ts'

@@ -1,5 +1,5 @@
+import type { Reason } from '../model/verdict.ts'
 import { GATE_MARGIN, type Growth } from './growth.ts'
-import type { Reason } from './judge.ts'
 import { slowestQuantile } from './latency-test.ts'
 import { thresholdsOf } from './policy.ts'
 import { worstProbe } from './probe-watch.ts'

@@ -1,5 +1,6 @@
 import { type Sample, samplesBySecond } from '../model/sample.ts'
-import type { Decision, JudgeCapabilities, JudgeInput, JudgePolicy, Verdict } from './judge.ts'
+import type { Verdict } from '../model/verdict.ts'
+import type { Decision, JudgeCapabilities, JudgeInput, JudgePolicy } from './judge.ts'
 import { start } from './start.ts'
 import { step } from './step.ts'
 import { explain } from './verdict.ts'

@@ -1,6 +1,7 @@
+import type { JudgeAction } from '../model/verdict.ts'
 import type { BusinessTest } from './business-test.ts'
 import type { FastTest, LevelBets } from './fast-test.ts'
-import type { JudgeAction, JudgePolicy } from './judge.ts'
+import type { JudgePolicy } from './judge.ts'
 import type { LatencyBaseline } from './latency-baseline.ts'
 import type { LatencyTest } from './latency-test.ts'
 import type { LevelTest } from './level-test.ts'

@@ -1,4 +1,4 @@
-import { type JudgeAction, judgeActions, type VerdictPoint } from './judge.ts'
+import { type JudgeAction, judgeActions, type VerdictPoint } from '../model/verdict.ts'
 
 /**
  * Evidence over time for the dossier, thinned as it grows: one point per `stride` seconds and one per change of action,

@@ -1,6 +1,6 @@
+import type { Reason, Verdict } from '../model/verdict.ts'
 import { businessEvidence } from './business-test.ts'
 import { fastEvidence } from './fast-test.ts'
-import type { Reason, Verdict } from './judge.ts'
 import { latencyEvidence } from './latency-test.ts'
 import { levelEvidence } from './level-test.ts'
 import { thresholdsOf } from './policy.ts'

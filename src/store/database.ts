@@ -10,14 +10,16 @@ import {
   type ValueNode,
 } from 'kysely'
 import pg from 'pg'
-import type { ResolvedConfig } from '../config/resolved.ts'
 import type { TrafficSplit } from '../edge/edge.ts'
-import type { DeployRequest, Event, ReleaseState } from '../engine/engine.ts'
-import type { Verdict } from '../judge/judge.ts'
+import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
+import type { Event } from '../model/event.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import type { Step } from '../strategy/strategy.ts'
+import type { ReleaseState } from '../model/release-state.ts'
+import type { ResolvedConfig } from '../model/resolved-config.ts'
+import type { Step } from '../model/strategy.ts'
+import type { Verdict } from '../model/verdict.ts'
 import { storableText } from './jsonb.ts'
 
 type Time = ColumnType<Date, Date | string | undefined, Date | string>

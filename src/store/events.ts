@@ -1,4 +1,4 @@
-import type { Event } from '../engine/engine.ts'
+import type { Event } from '../model/event.ts'
 import type { Database } from './database.ts'
 import { jsonb } from './jsonb.ts'
 

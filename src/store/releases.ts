@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
-import type { ReleaseState } from '../engine/engine.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import type { ReleaseState } from '../model/release-state.ts'
 import type { Database, Tables } from './database.ts'
 import { jsonb } from './jsonb.ts'
 

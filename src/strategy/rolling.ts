@@ -1,5 +1,6 @@
+import type { Step } from '../model/strategy.ts'
 import { countsBeforeShift, startsBeforeShift } from './counts.ts'
-import type { PlanInput, Step, Strategy } from './strategy.ts'
+import type { PlanInput, Strategy } from './strategy.ts'
 
 /**
  * Batches of instances. What `surge` allows decides the order within a batch:

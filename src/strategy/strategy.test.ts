@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Step, StrategySettings } from '../model/strategy.ts'
 import { strategyNamed } from './index.ts'
-import type { PlanInput, Step, StrategySettings } from './strategy.ts'
+import type { PlanInput } from './strategy.ts'
 import { strategySettings } from './testing/strategy-settings.ts'
 
 const input = (change: Partial<PlanInput> = {}, strategy: Partial<StrategySettings> = {}): PlanInput => ({

@@ -2,16 +2,16 @@ import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   Deployment,
-  DeployRequest,
   Environment,
-  Event,
   Page,
   Release,
   RollbackCheck,
   RollbackRequest,
   SecretInfo,
 } from '../../engine/engine.ts'
+import type { DeployRequest } from '../../model/deploy-request.ts'
 import { isSluiceError, type SerializedError, SluiceError } from '../../model/error.ts'
+import type { Event } from '../../model/event.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { LogLine } from '../../targets/target.ts'
 import { serverSentEvents, split } from './event-source.ts'

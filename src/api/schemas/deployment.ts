@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { deploymentStates } from '../../model/deployment.ts'
+import { judgeActions } from '../../model/verdict.ts'
 import { timestamp } from './common.ts'
-
-const judgeActions = ['ramp', 'hold', 'retreat', 'confirm', 'roll-back', 'promote'] as const
 
 export const errorSchema = z
   .object({

@@ -1,5 +1,5 @@
-import type { DeployRequest } from '../../engine/engine.ts'
 import { deployRequest as requestOf } from '../../engine/testing/deploy-request.ts'
+import type { DeployRequest } from '../../model/deploy-request.ts'
 
 export function deployRequest(environment = 'production'): Omit<DeployRequest, 'idempotencyKey'> {
   return requestOf({ environment })

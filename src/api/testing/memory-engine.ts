@@ -1,15 +1,8 @@
-import type {
-  Deployment,
-  DeployRequest,
-  Engine,
-  Environment,
-  Event,
-  Release,
-  RollbackRequest,
-  SecretInfo,
-} from '../../engine/engine.ts'
+import type { Deployment, Engine, Environment, Release, RollbackRequest, SecretInfo } from '../../engine/engine.ts'
+import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { Outcome } from '../../model/deployment.ts'
 import { SluiceError } from '../../model/error.ts'
+import type { Event } from '../../model/event.ts'
 import type { LogLine } from '../../targets/target.ts'
 
 export type NewEvent = Pick<Event, 'type' | 'deployment' | 'environment' | 'data'>

@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { BuildService } from '../../model/build-service.ts'
 import { homeAt } from '../../support/home.ts'
 import { silentLog } from '../../support/log.ts'
 import { run } from '../../support/run.ts'
-import type { BuildRequest, BuildService } from '../builder.ts'
+import type { BuildRequest } from '../builder.ts'
 import { fileArtifactStore } from '../file-artifact-store.ts'
 import { type LocalBuilderOptions, localBuilder } from '../local-builder.ts'
 

@@ -1,4 +1,4 @@
-import type { Event } from '../../engine/engine.ts'
+import type { Event } from '../../model/event.ts'
 import { duration } from '../words.ts'
 import { trafficBar } from './render.ts'
 import type { View } from './view.ts'

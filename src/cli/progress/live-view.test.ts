@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Event } from '../../engine/engine.ts'
+import type { Event } from '../../model/event.ts'
 import { Screen } from '../testing/screen.ts'
 import { liveView } from './live-view.ts'
 import { cut, displayWidth } from './width.ts'

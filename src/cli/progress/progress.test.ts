@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import type { Event } from '../../engine/engine.ts'
+import type { Event } from '../../model/event.ts'
 import { lineTeller } from './line-view.ts'
 import { liveView } from './live-view.ts'
 import { progressAfter, startProgress } from './progress.ts'

@@ -1,4 +1,4 @@
-import type { Event } from '../../engine/engine.ts'
+import type { Event } from '../../model/event.ts'
 import { readable } from '../words.ts'
 
 export interface ProgressStep {

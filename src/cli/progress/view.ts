@@ -1,4 +1,4 @@
-import type { Event } from '../../engine/engine.ts'
+import type { Event } from '../../model/event.ts'
 
 /** Shows how a deployment goes on, on standard error. */
 export interface View {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { BuildService } from '../../build/builder.ts'
+import type { BuildService } from '../../model/build-service.ts'
 import type { HealthSettings, ReleaseService } from '../../model/release.ts'
 import { normalRoute } from '../checks/routes.ts'
 import { kindOf, rootOf } from '../checks/services.ts'

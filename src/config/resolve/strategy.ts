@@ -1,4 +1,4 @@
-import type { StrategySettings } from '../../strategy/strategy.ts'
+import type { StrategySettings } from '../../model/strategy.ts'
 import type { strategyBlock } from '../merge.ts'
 import { durationMs, shareOf } from '../units.ts'
 

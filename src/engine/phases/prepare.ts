@@ -1,3 +1,4 @@
+import type { DeployRequest } from '../../model/deploy-request.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import { getEnvironment } from '../../store/environments.ts'
@@ -6,7 +7,6 @@ import { findRelease, writeRelease } from '../../store/releases.ts'
 import { listNewestSecrets } from '../../store/secrets.ts'
 import type { EngineContext } from '../context.ts'
 import { describeDifferences } from '../differences.ts'
-import type { DeployRequest } from '../engine.ts'
 import { httpPortFor } from '../ports.ts'
 import { toldLines } from '../told-lines.ts'
 

@@ -1,8 +1,8 @@
-import type { ResolvedConfig } from '../../config/resolved.ts'
+import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { ReleaseService } from '../../model/release.ts'
-import type { StrategySettings } from '../../strategy/strategy.ts'
+import type { ResolvedConfig } from '../../model/resolved-config.ts'
+import type { StrategySettings } from '../../model/strategy.ts'
 import { strategySettings } from '../../strategy/testing/strategy-settings.ts'
-import type { DeployRequest } from '../engine.ts'
 
 export interface RequestOfTest {
   readonly environment?: string

@@ -1,4 +1,4 @@
-import type { StrategySettings } from '../strategy.ts'
+import type { StrategySettings } from '../../model/strategy.ts'
 
 /** What `strategy: 'rolling'` resolves to, and what a test wants otherwise. */
 export function strategySettings(change: Partial<StrategySettings> = {}): StrategySettings {

@@ -1,6 +1,6 @@
-import type { BuildService } from '../build/builder.ts'
-import type { EdgeSettings, ReleaseDatabase, ReleaseService } from '../model/release.ts'
-import type { StrategySettings } from '../strategy/strategy.ts'
+import type { BuildService } from './build-service.ts'
+import type { EdgeSettings, ReleaseDatabase, ReleaseService } from './release.ts'
+import type { StrategySettings } from './strategy.ts'
 
 /** The configuration of one environment with every default filled in: what the command line sends to the control plane. */
 export interface ResolvedConfig {

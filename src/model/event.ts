@@ -1,0 +1,19 @@
+/** One state change. `type` is `<noun>.<what happened>`. */
+export interface Event {
+  readonly sequence: number
+  readonly at: string
+  readonly type:
+    | 'deployment.created'
+    | 'deployment.state'
+    | 'deployment.step'
+    | 'deployment.weight'
+    | 'deployment.judge'
+    | 'deployment.log'
+    | 'deployment.finished'
+    | 'instance.state'
+    | 'edge.state'
+    | 'environment.hold'
+  readonly environment: string | null
+  readonly deployment: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}
