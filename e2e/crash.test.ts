@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { killAtBoundaries } from '../bench/crash/boundary-kills.ts'
-import { environment, scenarios } from '../bench/crash/scenarios.ts'
-import { startVisitors } from '../bench/crash/watch.ts'
-import { type Installation, installation, must } from '../bench/support/installation.ts'
-import type { Traffic } from '../bench/support/traffic/traffic.ts'
+import { killAtBoundaries } from './crash/boundary-kills.ts'
+import { environment, scenarios } from './crash/scenarios.ts'
+import { startVisitors } from './crash/watch.ts'
+import { type Installation, installation, must } from './support/installation.ts'
+import type { Traffic } from './support/traffic/traffic.ts'
 
 let place: Installation
 let visitors: Traffic

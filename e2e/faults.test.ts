@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, type Installation, installation, must } from '../bench/support/installation.ts'
-import { startTraffic } from '../bench/support/traffic/start.ts'
-import type { Traffic } from '../bench/support/traffic/traffic.ts'
+import { type Answer, type Installation, installation, must } from './support/installation.ts'
+import { startTraffic } from './support/traffic/start.ts'
+import type { Traffic } from './support/traffic/traffic.ts'
 
 const environments = { e: 'rolling', first: 'rolling', twice: 'rolling', leak: 'rolling' } as const
 let place: Installation

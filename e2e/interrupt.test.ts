@@ -5,8 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installation, installation, must } from '../bench/support/installation.ts'
 import { identityOf } from '../src/support/process-identity.ts'
+import { type Installation, installation, must } from './support/installation.ts'
 
 const bin = resolve(import.meta.dirname, '../bin/sluice')
 let place: Installation

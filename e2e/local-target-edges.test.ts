@@ -1,6 +1,6 @@
 import { afterAll, describe, test } from 'vitest'
 import type { Edge } from '../src/edge/edge.ts'
-import { findHaproxy } from '../src/edge/haproxy/find-haproxy.ts'
+import { findHaproxy } from '../src/edge/haproxy/program/find-haproxy.ts'
 import { startHaproxyEdge } from '../src/edge/haproxy/start.ts'
 import { startNodeEdge } from '../src/edge/node/start.ts'
 import { temporaryFolder } from '../src/targets/local/testing/fixture.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Installation, installation } from '../bench/support/installation.ts'
-import { startTraffic } from '../bench/support/traffic/start.ts'
-import type { Traffic } from '../bench/support/traffic/traffic.ts'
+import { type Installation, installation } from './support/installation.ts'
+import { startTraffic } from './support/traffic/start.ts'
+import type { Traffic } from './support/traffic/traffic.ts'
 
 /** The whole product: the real command line, control plane, PostgreSQL, edge and processes, under real traffic. */
 let place: Installation

@@ -3,8 +3,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installation, installation, must } from '../bench/support/installation.ts'
 import { bootId } from '../src/support/process-identity.ts'
+import { type Installation, installation, must } from './support/installation.ts'
 
 let place: Installation
 let stranger: ChildProcess | null = null

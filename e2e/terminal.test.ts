@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installation, installation, must } from '../bench/support/installation.ts'
 import { Screen } from '../src/cli/testing/screen.ts'
+import { type Installation, installation, must } from './support/installation.ts'
 
 const bin = resolve(import.meta.dirname, '../bin/sluice')
 const call = promisify(execFile)

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installation, installation, must } from '../bench/support/installation.ts'
-import { startTraffic } from '../bench/support/traffic/start.ts'
+import { type Installation, installation, must } from './support/installation.ts'
+import { startTraffic } from './support/traffic/start.ts'
 
 let place: Installation
 beforeAll(async () => {

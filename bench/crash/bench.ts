@@ -1,11 +1,11 @@
-import { installation, must, numberOption } from '../support/installation.ts'
-import { median } from '../support/stats.ts'
+import { type BoundaryReport, killAtBoundaries } from '../../e2e/crash/boundary-kills.ts'
+import { environment, scenarios } from '../../e2e/crash/scenarios.ts'
+import { type Resumption, startVisitors } from '../../e2e/crash/watch.ts'
+import { installation, must, numberOption } from '../../e2e/support/installation.ts'
+import { median } from '../../e2e/support/stats.ts'
+import type { Traffic, TrafficStats } from '../../e2e/support/traffic/traffic.ts'
 import { plainTable } from '../support/table.ts'
-import type { Traffic, TrafficStats } from '../support/traffic/traffic.ts'
-import { type BoundaryReport, killAtBoundaries } from './boundary-kills.ts'
 import { killAtRandom, type RandomReport } from './random-kills.ts'
-import { environment, scenarios } from './scenarios.ts'
-import { type Resumption, startVisitors } from './watch.ts'
 
 export const bench = {
   name: 'crash',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Installation } from '../support/installation.ts'
-import { environment, scenarios } from './scenarios.ts'
-import { nextControlPlane, type Resumption, servingRelease } from './watch.ts'
+import { environment, scenarios } from '../../e2e/crash/scenarios.ts'
+import { nextControlPlane, type Resumption, servingRelease } from '../../e2e/crash/watch.ts'
+import type { Installation } from '../../e2e/support/installation.ts'
 
 export interface RandomReport {
   readonly kills: number

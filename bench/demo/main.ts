@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../e2e/support/free-port.ts'
 import { demoConfig, demoTimes } from './config.ts'
 import { Facts } from './facts.ts'
 import { createHistory } from './history.ts'

@@ -1,5 +1,5 @@
+import type { Failure, TrafficStats } from '../../e2e/support/traffic/traffic.ts'
 import { plainTable } from '../support/table.ts'
-import type { Failure, TrafficStats } from '../support/traffic/traffic.ts'
 import type { Facts } from './facts.ts'
 import type { Outcome } from './story.ts'
 

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { freePort } from '../support/free-port.ts'
-import { median } from '../support/stats.ts'
+import { freePort } from '../../e2e/support/free-port.ts'
+import { median } from '../../e2e/support/stats.ts'
 import { markdownTable, plainTable } from '../support/table.ts'
 import { cpuOf, LOAD_CORE, pinned, program, stop, untilListening } from './processes.ts'
 import { profiled } from './profile.ts'
@@ -102,7 +102,7 @@ async function measureSubject(name: string, origins: readonly number[], duration
 }
 
 async function measure(subject: Subject, order: Record<string, number>): Promise<Load> {
-  const file = fileURLToPath(new URL('../support/raw-load.ts', import.meta.url))
+  const file = fileURLToPath(new URL('raw-load.ts', import.meta.url))
   const child = pinned(LOAD_CORE, [process.execPath, file, JSON.stringify({ port: subject.port, ...order })])
   if (child.stdout === null) throw new Error('the load generator has no output')
   let before = cpuOf(subject.pids)

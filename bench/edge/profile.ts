@@ -48,7 +48,7 @@ function partOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame'])
   if (functionName === '(idle)') return 'idle'
   if (functionName === '(garbage collector)') return 'garbage collector'
   if (/^write(?:v|Buffer|\w+String)$/.test(functionName) && url === '') return 'writing to sockets (kernel)'
-  const own = /src\/edge\/(?:node\/)?([a-z-]+)\.(?:ts|js)$/.exec(url)?.[1]
+  const own = /src\/edge\/(?:[a-z-]+\/)*([a-z-]+)\.(?:ts|js)$/.exec(url)?.[1]
   if (own !== undefined) return `ours: ${own}`
   if (url.startsWith('node:_http')) return 'HTTP server of Node'
   if (/^node:(?:net|internal\/streams|internal\/stream_base|events|internal\/process)/.test(url))

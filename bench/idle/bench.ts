@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { installation, numberOption } from '../support/installation.ts'
+import { installation, numberOption } from '../../e2e/support/installation.ts'
 import { plainTable } from '../support/table.ts'
 
 /** Kernel ticks per second, the same on every Linux that Node runs on. */

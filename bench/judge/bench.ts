@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { median } from '../support/stats.ts'
+import { median } from '../../e2e/support/stats.ts'
 import { plainTable, type Table } from '../support/table.ts'
 import { isJudgeName, type JudgeName, judgeNames } from './judges/registry.ts'
 import { parseScenario } from './parse-scenario.ts'

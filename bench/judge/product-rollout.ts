@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Installation, installation, must } from '../../e2e/support/installation.ts'
+import { startTraffic } from '../../e2e/support/traffic/start.ts'
+import type { Traffic } from '../../e2e/support/traffic/traffic.ts'
 import { Sluice } from '../demo/sluice.ts'
-import { type Installation, installation, must } from '../support/installation.ts'
-import { startTraffic } from '../support/traffic/start.ts'
-import type { Traffic } from '../support/traffic/traffic.ts'
 import { type Cell, type Lane, OLD_RATE, paths } from './product-cells.ts'
 
 const ENVIRONMENT = 'production'

@@ -1,4 +1,4 @@
-import { median, percentile } from '../support/stats.ts'
+import { median, percentile } from '../../e2e/support/stats.ts'
 import { plainTable, show, type Table, type Cell as TableCell } from '../support/table.ts'
 import type { Pool } from './pool.ts'
 import { type Cell, faultShare, type Lane, labelOf, lanes, OLD_RATE } from './product-cells.ts'

@@ -1,4 +1,4 @@
-import { median, percentile } from '../support/stats.ts'
+import { median, percentile } from '../../e2e/support/stats.ts'
 import type { Scenario } from './scenario.ts'
 import type { RunResult } from './simulate.ts'
 

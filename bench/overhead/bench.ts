@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { get } from 'node:http'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../support/free-port.ts'
-import { installation, must, numberOption } from '../support/installation.ts'
-import { median } from '../support/stats.ts'
+import { freePort } from '../../e2e/support/free-port.ts'
+import { installation, must, numberOption } from '../../e2e/support/installation.ts'
+import { median } from '../../e2e/support/stats.ts'
+import { startTraffic } from '../../e2e/support/traffic/start.ts'
+import type { Traffic } from '../../e2e/support/traffic/traffic.ts'
 import { plainTable } from '../support/table.ts'
-import { startTraffic } from '../support/traffic/start.ts'
-import type { Traffic } from '../support/traffic/traffic.ts'
 
 const app = resolve(import.meta.dirname, '../../e2e/apps/app.mjs')
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { installation, must, numberOption } from '../support/installation.ts'
-import { median } from '../support/stats.ts'
+import { installation, must, numberOption } from '../../e2e/support/installation.ts'
+import { median } from '../../e2e/support/stats.ts'
+import { startTraffic } from '../../e2e/support/traffic/start.ts'
 import { plainTable } from '../support/table.ts'
-import { startTraffic } from '../support/traffic/start.ts'
 
 export const bench = {
   name: 'rollback',

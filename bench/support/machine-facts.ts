@@ -1,5 +1,5 @@
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
-import { findHaproxy } from '../../src/edge/haproxy/find-haproxy.ts'
+import { findHaproxy } from '../../src/edge/haproxy/program/find-haproxy.ts'
 
 /** What a figure depends on: a table without it says little. */
 export async function machineFacts(): Promise<string> {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Installation, installation, must, numberOption } from '../support/installation.ts'
+import { type Installation, installation, must, numberOption } from '../../e2e/support/installation.ts'
+import { startTraffic } from '../../e2e/support/traffic/start.ts'
+import type { ClientStats, TrafficStats } from '../../e2e/support/traffic/traffic.ts'
 import { plainTable } from '../support/table.ts'
-import { startTraffic } from '../support/traffic/start.ts'
-import type { ClientStats, TrafficStats } from '../support/traffic/traffic.ts'
 
 const strategies = {
   rolling: 'rolling',

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../model/error.ts'
 import { writeFileAtomic } from '../support/atomic-file.ts'
 import { identityOf, isAlive, type ProcessIdentity } from '../support/process-identity.ts'
-import { remoteEdge } from './control-client.ts'
-import { controlSocketOf } from './control-socket.ts'
+import { remoteEdge } from './control/control-client.ts'
+import { controlSocketOf } from './control/control-socket.ts'
 import type { CallOptions, Edge } from './edge.ts'
 
 /** `edge.json`: who is the edge of this directory. Written by the edge process itself once it serves. */

@@ -1,6 +1,6 @@
 import { test } from 'vitest'
 import { testEdge } from '../edge.contract.ts'
-import { findHaproxy } from './find-haproxy.ts'
+import { findHaproxy } from './program/find-haproxy.ts'
 import { startHaproxyEdge } from './start.ts'
 
 const found = await findHaproxy({ searchPath: process.env['PATH'] ?? '' })

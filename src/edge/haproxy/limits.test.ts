@@ -6,7 +6,7 @@ import type { Edge } from '../edge.ts'
 import { exchange, freePort } from '../testing/http-client.ts'
 import { routeTable } from '../testing/route-tables.ts'
 import { startTestApp, type TestApp } from '../testing/test-app.ts'
-import { findHaproxy } from './find-haproxy.ts'
+import { findHaproxy } from './program/find-haproxy.ts'
 import { startHaproxyEdge } from './start.ts'
 
 const installed =

@@ -1,13 +1,13 @@
 /** The agent of the HAProxy edge: `node process.ts --directory DIR`, started detached, told what to do by its control socket. */
 import { parseArgs } from 'node:util'
 import { SluiceError } from '../../model/error.ts'
-import { serveControl } from '../control-server.ts'
-import { prepareControlSocket } from '../control-socket.ts'
+import { serveControl } from '../control/control-server.ts'
+import { prepareControlSocket } from '../control/control-socket.ts'
 import { writeEdgeRecord } from '../edge-process.ts'
-import { HaproxyAgent } from './agent.ts'
+import { HaproxyAgent } from './agent/agent.ts'
 import { EDGE_NAME, EDGE_VERSION } from './constants.ts'
-import { findHaproxy } from './find-haproxy.ts'
-import { chosenProgram } from './program.ts'
+import { findHaproxy } from './program/find-haproxy.ts'
+import { chosenProgram } from './program/program.ts'
 
 const { values } = parseArgs({ options: { directory: { type: 'string' } } })
 const log = (text: string) => process.stderr.write(`${new Date().toISOString()} ${text}\n`)

@@ -2,12 +2,12 @@ import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isAlive } from '../../support/process-identity.ts'
-import { controlCall } from '../control-client.ts'
-import { controlSocketOf } from '../control-socket.ts'
+import { controlCall } from '../control/control-client.ts'
+import { controlSocketOf } from '../control/control-socket.ts'
 import type { CallOptions, Edge } from '../edge.ts'
 import { adoptOrStartEdge, livingEdge } from '../edge-process.ts'
 import { EDGE_NAME, EDGE_VERSION } from './constants.ts'
-import { chooseProgram } from './program.ts'
+import { chooseProgram } from './program/program.ts'
 
 export interface StartHaproxyEdgeOptions extends CallOptions {
   /** Absolute folder of the edge: state, samples, sockets, logs. */

@@ -10,8 +10,8 @@ import { livingEdge } from '../edge-process.ts'
 import { ask, freePort } from '../testing/http-client.ts'
 import { routedService, routeTable } from '../testing/route-tables.ts'
 import { startTestApp, type TestApp } from '../testing/test-app.ts'
-import { findHaproxy } from './find-haproxy.ts'
-import type { Loaded } from './loaded.ts'
+import type { Loaded } from './data-plane/loaded.ts'
+import { findHaproxy } from './program/find-haproxy.ts'
 import { startHaproxyEdge } from './start.ts'
 
 const cleanUps: (() => Promise<unknown>)[] = []

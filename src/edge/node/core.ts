@@ -1,5 +1,5 @@
-import type { Backend } from './backend.ts'
 import type { Environment } from './environment.ts'
+import type { Backend } from './instances/backend.ts'
 
 /** What requests and tunnels need of the edge that they run in. */
 export interface Core {

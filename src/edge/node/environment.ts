@@ -1,11 +1,11 @@
 import { hashOf, thresholdOf, WEIGHT_STEPS } from '../assignment.ts'
 import type { HoldOrder, RoutedService, RouteTable } from '../edge.ts'
 import { type RouteIndex, routeIndex } from '../route-index.ts'
-import { type RouteTemplates, routeTemplates } from '../route-template.ts'
-import type { SampleCounter } from '../sample-counter.ts'
-import type { SampleLog } from '../sample-log.ts'
+import { type RouteTemplates, routeTemplates } from '../samples/route-template.ts'
+import type { SampleCounter } from '../samples/sample-counter.ts'
+import type { SampleLog } from '../samples/sample-log.ts'
 import { weightOf } from '../table.ts'
-import { Backend } from './backend.ts'
+import { Backend } from './instances/backend.ts'
 
 /** A service of a release, ready to be routed to. */
 export interface Service {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SluiceError } from '../../model/error.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { SavedEdge } from '../edge-state.ts'
-import type { LoggedBatch } from '../sample-log.ts'
+import type { LoggedBatch } from '../samples/sample-log.ts'
 
 /** The listening sockets come as descriptors from this number on, in the order of `ports`. */
 const FIRST_DESCRIPTOR = 4

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { controlCall, remoteEdge } from '../control-client.ts'
-import { controlSocketOf } from '../control-socket.ts'
+import { controlCall, remoteEdge } from '../control/control-client.ts'
+import { controlSocketOf } from '../control/control-socket.ts'
 import type { CallOptions, Edge } from '../edge.ts'
 import { adoptOrStartEdge } from '../edge-process.ts'
 import { edgeVersion } from './version.ts'
