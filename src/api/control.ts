@@ -30,11 +30,11 @@ const shutdown = createRoute({
 export function controlRoutes({ version, onShutdown }: ApiOptions): OpenAPIHono {
   const app = router()
   const view = () => ({ pid: process.pid, version, uptimeSeconds: Math.round(process.uptime()) })
-  app.openapi(info, (c) => c.json(view(), 200) as Response)
+  app.openapi(info, (c) => c.json(view(), 200))
   app.openapi(shutdown, (c) => {
     const { all } = c.req.valid('json')
     setTimeout(() => onShutdown({ all }), SHUTDOWN_AFTER_MS)
-    return c.json(view(), 202) as Response
+    return c.json(view(), 202)
   })
   return app
 }

@@ -100,7 +100,7 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   app.openapi(deploy, async (c) => {
     const key = c.req.valid('header')['idempotency-key']
     const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
-    return c.json(await deployments.deploy(request), 201) as Response
+    return c.json(await deployments.deploy(request), 201)
   })
   app.openapi(list, async (c) => {
     const { environment, cursor, limit } = c.req.valid('query')
@@ -109,20 +109,20 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
       ...(cursor === undefined ? {} : { cursor }),
       ...(environment === undefined ? {} : { environment: (await environments.get(environment)).key }),
     })
-    return c.json(page, 200) as Response
+    return c.json(page, 200)
   })
-  app.openapi(get, async (c) => c.json(await deployments.get(c.req.valid('param').id), 200) as Response)
+  app.openapi(get, async (c) => c.json(await deployments.get(c.req.valid('param').id), 200))
   app.openapi(cancel, async (c) => {
-    return c.json(await deployments.cancel(c.req.valid('param').id, c.req.valid('json').by), 200) as Response
+    return c.json(await deployments.cancel(c.req.valid('param').id, c.req.valid('json').by), 200)
   })
   app.openapi(answer, async (c) => {
     const given = c.req.valid('json')
-    return c.json(await deployments.answer(c.req.valid('param').id, given.answer, given.by), 200) as Response
+    return c.json(await deployments.answer(c.req.valid('param').id, given.answer, given.by), 200)
   })
   app.openapi(dossier, async (c) => {
     const { id } = await deployments.get(c.req.valid('param').id)
     const found = (await findDossier?.(id, c.req.valid('query').phase)) ?? null
-    if (found !== null) return c.json(found, 200) as Response
+    if (found !== null) return c.json(found, 200)
     throw new SluiceError('NOT_FOUND', `no samples of a judgement are kept for ${id}`, {
       hint: 'only a deployment that replaces a release is judged: while its traffic shifts, and during its bake',
     })
@@ -130,11 +130,11 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   app.openapi(rollback, async (c) => {
     const key = c.req.valid('header')['idempotency-key']
     const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
-    return c.json(await deployments.rollback(request), 201) as Response
+    return c.json(await deployments.rollback(request), 201)
   })
   app.openapi(checkRollback, async (c) => {
     const { environment } = c.req.valid('param')
-    return c.json(await deployments.checkRollback(environment, c.req.valid('query').release), 200) as Response
+    return c.json(await deployments.checkRollback(environment, c.req.valid('query').release), 200)
   })
   return app
 }

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ApiOptions } from './options.ts'
 import { jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
-import { environmentParam } from './schemas/common.ts'
+import { environmentParam, listOf } from './schemas/common.ts'
 import { environmentSchema, holdModes, samplesSchema } from './schemas/environment.ts'
 
 const tags = ['environments']
@@ -11,7 +11,7 @@ const list = createRoute({
   path: '/environments',
   tags,
   summary: 'Every environment as it is now',
-  responses: { 200: jsonAnswer(z.object({ items: z.array(environmentSchema) }), 'All of them'), ...refusals },
+  responses: { 200: jsonAnswer(z.object({ items: listOf(environmentSchema) }), 'All of them'), ...refusals },
 })
 
 const get = createRoute({
@@ -46,16 +46,16 @@ const hold = createRoute({
 
 export function environmentRoutes({ engine: { environments } }: ApiOptions): OpenAPIHono {
   const app = router()
-  app.openapi(list, async (c) => c.json({ items: await environments.list() }, 200) as Response)
-  app.openapi(get, async (c) => c.json(await environments.get(c.req.valid('param').environment), 200) as Response)
+  app.openapi(list, async (c) => c.json({ items: await environments.list() }, 200))
+  app.openapi(get, async (c) => c.json(await environments.get(c.req.valid('param').environment), 200))
   app.openapi(samples, async (c) => {
     const { environment } = c.req.valid('param')
-    return c.json(await environments.samples(environment, c.req.valid('query').after), 200) as Response
+    return c.json(await environments.samples(environment, c.req.valid('query').after), 200)
   })
   app.openapi(hold, async (c) => {
     const { mode, service } = c.req.valid('json')
     await environments.hold(c.req.valid('param').environment, mode, service)
-    return c.body(null, 204) as Response
+    return c.body(null, 204)
   })
   return app
 }

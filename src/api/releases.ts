@@ -33,8 +33,8 @@ export function releaseRoutes({ engine }: ApiOptions): OpenAPIHono {
       ...(cursor === undefined ? {} : { cursor }),
       ...(environment === undefined ? {} : { environment: (await engine.environments.get(environment)).key }),
     })
-    return c.json(page, 200) as Response
+    return c.json(page, 200)
   })
-  app.openapi(get, async (c) => c.json(await engine.releases.get(c.req.valid('param').id), 200) as Response)
+  app.openapi(get, async (c) => c.json(await engine.releases.get(c.req.valid('param').id), 200))
   return app
 }

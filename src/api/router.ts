@@ -30,7 +30,7 @@ const problem = (description: string) => ({
 
 /** What any call may answer. */
 export const refusals = {
-  401: { description: 'No token, or a wrong one' },
+  401: problem('No token, or a wrong one'),
   403: problem('Not allowed'),
   default: problem('Any other failure'),
 }

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
-import { environmentParam } from './schemas/common.ts'
+import { environmentParam, listOf } from './schemas/common.ts'
 import { secretSchema } from './schemas/environment.ts'
 
 const tags = ['secrets']
@@ -14,7 +14,7 @@ const list = createRoute({
   tags,
   summary: 'Names and versions; values never leave',
   request: { params: environmentParam },
-  responses: { 200: jsonAnswer(z.object({ items: z.array(secretSchema) }), 'All of them'), ...notFound, ...refusals },
+  responses: { 200: jsonAnswer(z.object({ items: listOf(secretSchema) }), 'All of them'), ...notFound, ...refusals },
 })
 
 const set = createRoute({
@@ -38,16 +38,16 @@ const remove = createRoute({
 export function secretRoutes({ engine: { secrets } }: ApiOptions): OpenAPIHono {
   const app = router()
   app.openapi(list, async (c) => {
-    return c.json({ items: await secrets.list(c.req.valid('param').environment) }, 200) as Response
+    return c.json({ items: await secrets.list(c.req.valid('param').environment) }, 200)
   })
   app.openapi(set, async (c) => {
     const { environment, name } = c.req.valid('param')
-    return c.json(await secrets.set(environment, name, c.req.valid('json').value), 200) as Response
+    return c.json(await secrets.set(environment, name, c.req.valid('json').value), 200)
   })
   app.openapi(remove, async (c) => {
     const { environment, name } = c.req.valid('param')
     await secrets.remove(environment, name)
-    return c.body(null, 204) as Response
+    return c.body(null, 204)
   })
   return app
 }

@@ -33,8 +33,13 @@ export const idempotencyHeader = z.object({
     .meta({ description: 'The same key gives the same deployment, however often it is sent' }),
 })
 
+/** A list of an answer: read-only as everything that the engine says, so that handlers are checked against their route. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.array(item).readonly()
+}
+
 export function pageOf<Item extends z.ZodType>(item: Item) {
-  return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+  return z.object({ items: listOf(item), nextCursor: z.string().nullable() })
 }
 
 export const problemSchema = z

@@ -1,23 +1,21 @@
 import { z } from '@hono/zod-openapi'
 import { deploymentStates } from '../../model/deployment.ts'
 import { judgeActions } from '../../model/verdict.ts'
-import { timestamp } from './common.ts'
+import { listOf, timestamp } from './common.ts'
 
 export const errorSchema = z
   .object({
     code: z.string(),
     message: z.string(),
     hint: z.string().exactOptional(),
-    problems: z
-      .array(
-        z.object({
-          path: z.string(),
-          message: z.string(),
-          seen: z.string().exactOptional(),
-          hint: z.string().exactOptional(),
-        }),
-      )
-      .exactOptional(),
+    problems: listOf(
+      z.object({
+        path: z.string(),
+        message: z.string(),
+        seen: z.string().exactOptional(),
+        hint: z.string().exactOptional(),
+      }),
+    ).exactOptional(),
     details: z.record(z.string(), z.unknown()).exactOptional(),
   })
   .meta({ id: 'Error' })
@@ -43,11 +41,11 @@ export const verdictSchema = z
     action: z.enum(judgeActions),
     conclusive: z.boolean(),
     summary: z.string(),
-    reasons: z.array(reasonSchema),
+    reasons: listOf(reasonSchema),
     counts: z.object({ old: counts, new: counts }),
     protectedAfterSeconds: z.number().nullable(),
     decidedAfterSeconds: z.number().nullable(),
-    timeline: z.array(
+    timeline: listOf(
       z.object({
         second: z.number(),
         weight: z.number(),
@@ -73,8 +71,8 @@ export const deploymentSchema = z
     servingAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),
     weight: z.number().min(0).max(1),
-    urls: z.array(z.string()),
-    steps: z.array(
+    urls: listOf(z.string()),
+    steps: listOf(
       z.object({
         name: z.string(),
         state: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
@@ -87,7 +85,7 @@ export const deploymentSchema = z
     reason: errorSchema.nullable(),
     verdict: verdictSchema.nullable(),
     question: z.object({ text: z.string(), deadline: timestamp }).nullable(),
-    differences: z.array(z.string()),
+    differences: listOf(z.string()),
   })
   .meta({ id: 'Deployment' })
 
@@ -98,7 +96,7 @@ export const rollbackCheckSchema = z
     from: z.string().nullable(),
     to: z.string().nullable(),
     way: z.enum(['warm', 'launch']).nullable(),
-    checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    checks: listOf(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
     lastSeconds: z.number().nullable(),
   })
   .meta({ id: 'RollbackCheck' })

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { instanceStates } from '../../model/instance.ts'
-import { timestamp } from './common.ts'
+import { listOf, timestamp } from './common.ts'
 import { deploymentSchema } from './deployment.ts'
 
 const instanceSchema = z.object({
@@ -24,9 +24,9 @@ export const environmentSchema = z
     name: z.string(),
     release: z.string().nullable(),
     warmRelease: z.string().nullable(),
-    urls: z.array(z.string()),
+    urls: listOf(z.string()),
     previewKey: z.string(),
-    fleets: z.array(z.object({ environment: z.string(), release: z.string(), instances: z.array(instanceSchema) })),
+    fleets: listOf(z.object({ environment: z.string(), release: z.string(), instances: listOf(instanceSchema) })),
     deployment: deploymentSchema.nullable(),
   })
   .meta({ id: 'Environment' })
@@ -42,7 +42,7 @@ const statusClass = z.number().exactOptional()
 
 export const samplesSchema = z
   .object({
-    samples: z.array(
+    samples: listOf(
       z.object({
         from: z.number(),
         seconds: z.number(),

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { serviceKinds } from '../../model/release.ts'
-import { timestamp } from './common.ts'
+import { listOf, timestamp } from './common.ts'
 
 const variables = z.record(z.string(), z.string())
 const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
@@ -25,7 +25,7 @@ export const serviceSchema = z
     user: z.string().max(64).exactOptional(),
     instances: z.int().min(0).max(1000),
     env: variables,
-    routes: z.array(routeSchema),
+    routes: listOf(routeSchema),
     health: healthSchema,
     drainMs: milliseconds,
     stopGraceMs: milliseconds,
@@ -48,7 +48,7 @@ export const edgeSchema = z
     httpPort: port.nullable(),
     httpsPort: port.nullable(),
     redirectToHttps: z.boolean(),
-    certificates: z.array(z.strictObject({ host: z.string(), certFile: z.string(), keyFile: z.string() })),
+    certificates: listOf(z.strictObject({ host: z.string(), certFile: z.string(), keyFile: z.string() })),
     limits: z.strictObject({
       headerBytes: z.number().min(0),
       bodyBytes: z.number().min(0),
@@ -84,7 +84,7 @@ const releaseRecordSchema = z.object({
     branch: z.string().nullable(),
     subject: z.string().nullable(),
   }),
-  services: z.array(serviceSchema),
+  services: listOf(serviceSchema),
   edge: edgeSchema,
   stickiness: z.boolean(),
   keepReleases: z.int().positive().exactOptional(),
