@@ -12,14 +12,15 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   strategy: { imports: ['model'] },
   secrets: { imports: ['model', 'support'] },
   postgres: { imports: ['model', 'support'] },
+  databases: { imports: ['model', 'support', 'secrets', 'postgres'] },
   build: { imports: ['model', 'support'] },
   edge: { imports: ['model', 'support'] },
-  config: { imports: ['model', 'support'] },
+  config: { imports: ['model', 'support', 'secrets'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
   store: { imports: ['model', 'support'], typesOf: ['edge'] },
   engine: {
     imports: ['model', 'support', 'store', 'strategy', 'secrets'],
-    typesOf: ['config', 'build', 'judge', 'edge', 'targets', 'postgres'],
+    typesOf: ['config', 'build', 'judge', 'edge', 'targets', 'databases'],
   },
   api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
   cli: {
@@ -35,6 +36,7 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
       'strategy',
       'secrets',
       'postgres',
+      'databases',
       'build',
       'edge',
       'targets',
@@ -51,6 +53,8 @@ const implementations: readonly { readonly folder: string; readonly chosenBy: re
   { folder: 'edge/node', chosenBy: ['control'] },
   { folder: 'edge/haproxy', chosenBy: ['control', 'cli/checks/machine'] },
   { folder: 'targets/local', chosenBy: ['control'] },
+  { folder: 'databases/embedded', chosenBy: ['databases/database-hosts'] },
+  { folder: 'databases/url', chosenBy: ['databases/database-hosts'] },
 ]
 
 interface Import {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MASK } from './mask.ts'
+import { MASK } from '../secrets/credentials.ts'
 import { printableConfig } from './print.ts'
 import { resolveConfig } from './resolve.ts'
 

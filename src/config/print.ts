@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from '../model/resolved-config.ts'
-import { maskText, maskVariable } from './mask.ts'
+import { maskText, maskVariable } from '../secrets/credentials.ts'
 import { isRecord } from './path.ts'
 
 /** The resolved configuration as it may be shown: whatever looks like a credential is masked. */

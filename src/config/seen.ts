@@ -1,4 +1,4 @@
-import { maskText, maskVariable } from './mask.ts'
+import { maskText, maskVariable } from '../secrets/credentials.ts'
 import { isRecord, type Path } from './path.ts'
 
 const LONGEST = 60

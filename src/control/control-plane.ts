@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createApi, serveApi } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
+import { databaseHosts } from '../databases/database-hosts.ts'
 import { type Clock, createEngine, type EngineContext, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import { clusterEvents } from '../postgres/cluster-events.ts'
 import { resolveDatabaseUrl } from '../postgres/database-url.ts'
 import { postgresCluster } from '../postgres/postgres-cluster.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
@@ -16,15 +18,14 @@ import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
 import { userEnvironment } from '../support/user-environment.ts'
 import { type LocalTarget, localTarget } from '../targets/local/local-target.ts'
-import { clusterEvents } from './cluster-events.ts'
 import { type EdgeChoice, startEdge } from './edge-choice.ts'
 import { keepEdge } from './edge-keeper.ts'
-import { environmentDatabases } from './environment-databases.ts'
 import { lockHome } from './lock.ts'
 import { policyFor } from './policy.ts'
 
 const START_MS = 60_000
 const RECONCILE_END_MS = 20_000
+const STOP_DATABASE_MS = 20_000
 
 export interface ControlPlaneOptions {
   readonly homeRoot: string
@@ -62,7 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { database, url } = store
   const inherited = userEnvironment(environment, options.execPath)
   const secrets = await openSecretBox(home.secrets)
-  const databases = environmentDatabases({ directory: home.databases, log })
+  const databases = databaseHosts({ directory: home.databases, log })
   const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
   const builder = localBuilder({ artifacts, home, log, environment, execPath: options.execPath })
 
@@ -128,7 +129,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         await Promise.race([Promise.all([reconciling, keeping]), sleep(RECONCILE_END_MS)])
         await parts.stopFleets()
         await edge.close({ stop: true })
-        await databases.stopAll((await listEnvironments(database)).map((row) => row.key))
+        const environments = await listEnvironments(database)
+        await Promise.all(environments.map(({ key }) => databases.stop(key, { deadlineMs: STOP_DATABASE_MS })))
       }
       await Promise.race([parts.shutdown(), sleep(3000)])
       await Promise.race([target?.close(), sleep(3000)])

@@ -1,3 +1,4 @@
+import type { DatabaseHosts } from '../databases/database-hosts.ts'
 import { isOutcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
@@ -5,6 +6,7 @@ import type { ReleaseRecord } from '../model/release.ts'
 import { listEnvironments } from '../store/environments.ts'
 import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
+import { environmentDatabases } from './database-urls.ts'
 import { deployWorkflow } from './deploy-workflow.ts'
 import { deploymentsOf } from './deployments.ts'
 import { type Dossier, findDossier } from './dossier.ts'
@@ -26,8 +28,9 @@ import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 export interface CreateEngineOptions
-  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target'> {
+  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target' | 'databases'> {
   readonly databaseUrl: string
+  readonly databases: DatabaseHosts
   readonly decorateWorkflows?: WorkflowsDecorator
   /** Made here, because instances get secrets and database addresses that the engine resolves at their start. */
   readonly target: (
@@ -56,7 +59,9 @@ const START_DATABASE_MS = 60_000
 const STOP_FLEETS_MS = 90_000
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
-  const { databaseUrl, target: makeTarget, decorateWorkflows: decorate = (workflows) => workflows, ...given } = options
+  const { databaseUrl, databases: hosts, target: makeTarget, ...rest } = options
+  const { decorateWorkflows: decorate = (workflows) => workflows, ...parts } = rest
+  const given = { ...parts, databases: environmentDatabases(hosts) }
   const { database, log } = given
   const events = new EventLog(database)
   const environmentOf = async (release: ReleaseRecord) => {

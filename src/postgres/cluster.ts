@@ -9,6 +9,8 @@ export interface Cluster {
   start(options: { readonly signal: AbortSignal; readonly deadlineMs: number }): Promise<ClusterAddress>
   /** Address of the superuser's database; throws `STATE_CONFLICT` before the first `start`. */
   address(): ClusterAddress
+  /** Address of the superuser's database where a server lives on the folder already; null: none does. Starts nothing. */
+  find(): Promise<ClusterAddress | null>
   /** The server's process id while it lives, seen from the process table; null when it does not. */
   pid(): number | null
   /** Makes role and database when absent, sets password and owner. The database belongs to the role, a plain one. */

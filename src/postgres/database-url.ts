@@ -18,18 +18,33 @@ export function resolveDatabaseUrl(env: Readonly<Record<string, string | undefin
   return { kind: 'url', url }
 }
 
-/** Throws `DATABASE_URL_INVALID` unless host and database are named. The URL itself is never printed: it holds a password. */
-export function assertWholeUrl(url: string): void {
-  if (url.trim() === '') throw invalid('DATABASE_URL is empty')
-  if (!URL.canParse(url)) throw invalid('DATABASE_URL is not a URL')
-  const { protocol, hostname, pathname, searchParams } = new URL(url)
-  if (protocol !== 'postgres:' && protocol !== 'postgresql:') throw invalid(`DATABASE_URL begins with ${protocol}//`)
-  if (hostname === '' && !searchParams.get('host')) throw invalid('DATABASE_URL names no host')
-  if (pathname.length <= 1) throw invalid('DATABASE_URL names no database')
+/** How a person who reads an error calls the URL, and what he does about it. */
+export interface UrlNaming {
+  readonly name: string
+  readonly hint: string
 }
 
-function invalid(what: string): SluiceError {
-  return new SluiceError('DATABASE_URL_INVALID', what, {
-    hint: 'set DATABASE_URL=postgres://user:password@host:5432/database, or unset it and every PG* variable to use the PostgreSQL that comes with sluice',
-  })
+const ofControlPlane: UrlNaming = {
+  name: 'DATABASE_URL',
+  hint: 'set DATABASE_URL=postgres://user:password@host:5432/database, or unset it and every PG* variable to use the PostgreSQL that comes with sluice',
+}
+
+/** Throws `DATABASE_URL_INVALID` unless host and database are named. The URL itself is never printed: it holds a password. */
+export function assertWholeUrl(url: string, naming: UrlNaming = ofControlPlane): void {
+  const fault = faultOf(url)
+  if (fault !== null) throw invalid(`${naming.name} ${fault}`, naming)
+}
+
+function faultOf(url: string): string | null {
+  if (url.trim() === '') return 'is empty'
+  if (!URL.canParse(url)) return 'is not a URL'
+  const { protocol, hostname, pathname, searchParams } = new URL(url)
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:') return 'does not begin with postgres://'
+  if (hostname === '' && !searchParams.get('host')) return 'names no host'
+  if (pathname.length <= 1) return 'names no database'
+  return null
+}
+
+function invalid(what: string, { hint }: UrlNaming = ofControlPlane): SluiceError {
+  return new SluiceError('DATABASE_URL_INVALID', what, { hint })
 }

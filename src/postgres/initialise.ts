@@ -109,7 +109,8 @@ async function giveTo(path: string, user: { readonly uid: number; readonly gid: 
   }
 }
 
-async function existingPassword(layout: ClusterLayout): Promise<string> {
+/** The superuser's. Throws `POSTGRES_UNAVAILABLE` where its file is lost. */
+export async function existingPassword(layout: ClusterLayout): Promise<string> {
   try {
     return (await readFile(layout.passwordFile, 'utf8')).trim()
   } catch (cause) {

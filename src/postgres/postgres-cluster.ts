@@ -1,12 +1,13 @@
+import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../model/error.ts'
 import { isAlive } from '../support/process-identity.ts'
 import { postgresBinaries } from './binaries.ts'
 import type { Cluster, ClusterEvent, ClusterWatch, WantedDatabase } from './cluster.ts'
-import type { ClusterAddress } from './connection.ts'
+import { addressOf, type ClusterAddress } from './connection.ts'
 import { ensureDatabase } from './databases.ts'
-import { ensureInitialised } from './initialise.ts'
+import { ensureInitialised, existingPassword, superuser } from './initialise.ts'
 import { adoptOrLaunch } from './launch.ts'
 import { type ClusterLayout, prepareLayout } from './layout.ts'
 import { livePostmaster } from './postmaster.ts'
@@ -56,6 +57,16 @@ class PostgresCluster implements Cluster {
   address(): ClusterAddress {
     if (this.#address !== null) return this.#address
     throw new SluiceError('STATE_CONFLICT', 'PostgreSQL was not started yet')
+  }
+
+  async find(): Promise<ClusterAddress | null> {
+    if (!existsSync(this.#options.directory)) return null
+    const layout = await this.#prepared()
+    const running = livePostmaster(layout.data)
+    if (running?.status !== 'ready') return null
+    const { port, socketDirectory } = running
+    const password = await existingPassword(layout)
+    return addressOf({ port, socketDirectory, user: superuser, password, database: superuser })
   }
 
   pid(): number | null {

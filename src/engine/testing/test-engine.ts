@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Artifact } from '../../build/artifact-store.ts'
 import { policyFor } from '../../control/policy.ts'
+import { memoryHosts } from '../../databases/testing/memory-hosts.ts'
 import type { Judge, JudgeState } from '../../judge/index.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { SluiceError } from '../../model/error.ts'
@@ -53,7 +54,7 @@ export interface TestEngineOptions {
 const HANGING_MS = 40_000
 
 export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
-  const { judge, clock = systemClock, request: given, databaseUrl = null, real } = options
+  const { judge, clock = systemClock, request: given, databaseUrl, real } = options
   const store = await temporaryDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
   const target = memoryTarget()
@@ -80,7 +81,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
       prune: async () => [],
     },
     secrets: await openSecretBox(join(directory, 'secrets')),
-    databases: { urlFor: async () => databaseUrl },
+    databases: memoryHosts(databaseUrl),
     judge,
     policyFor,
     userEnvironment: {},

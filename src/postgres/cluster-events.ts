@@ -1,6 +1,6 @@
-import type { ClusterEvent } from '../postgres/cluster.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
+import type { ClusterEvent } from './cluster.ts'
 
 /** What happens to a PostgreSQL server, as lines of the control plane's log. */
 export function clusterEvents(name: string, log: Log): (event: ClusterEvent) => void {
