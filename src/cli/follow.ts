@@ -1,6 +1,6 @@
 import type { ApiClient } from '../api/client/client.ts'
 import type { Deployment } from '../engine/engine.ts'
-import type { Outcome } from '../model/deployment.ts'
+import { cameToNothing, type Outcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Answer, Context } from './command.ts'
 import { lineView } from './progress/line-view.ts'
@@ -133,17 +133,13 @@ function summary(deployment: Deployment, status: string): string {
 function served({ state, running }: Deployment, status: string, release: string | null, previous: string | null) {
   const wanted = release ?? 'the new release'
   if (running && status !== 'serving') return `is on its way to ${wanted}`
-  switch (state) {
-    case 'failed':
-    case 'rolled-back':
-    case 'cancelled':
-    case 'superseded':
-      if (previous !== null) return `is served by ${previous}, not by ${wanted}`
-      // It ended before it had a release: then it does not know what serves either.
-      return release === null ? 'is served as before' : 'serves nothing'
-    case 'rollback-failed':
-      return `may be served by ${wanted}${previous === null ? '' : ` or by ${previous}`}: see \`sluice status\``
-    default:
-      return `is served by ${wanted}${previous === null ? '' : `, before by ${previous}`}`
+  if (cameToNothing(state)) {
+    if (previous !== null) return `is served by ${previous}, not by ${wanted}`
+    // It ended before it had a release: then it does not know what serves either.
+    return release === null ? 'is served as before' : 'serves nothing'
   }
+  if (state === 'rollback-failed') {
+    return `may be served by ${wanted}${previous === null ? '' : ` or by ${previous}`}: see \`sluice status\``
+  }
+  return `is served by ${wanted}${previous === null ? '' : `, before by ${previous}`}`
 }

@@ -1,5 +1,5 @@
 import type { DeployRequest } from '../model/deploy-request.ts'
-import { isOutcome, type Outcome } from '../model/deployment.ts'
+import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
 import {
@@ -54,7 +54,7 @@ async function deploy(context: EngineContext, request: DeployRequest): Promise<D
 async function rollback(context: EngineContext, request: RollbackRequest): Promise<Deployment> {
   const { key } = await resolveEnvironment(context, request.environment)
   const running = await listDeployments(context.database, { environment: key, running: true, limit: 50 })
-  const moving = running.find((row) => row.state === 'shifting' || row.state === 'baking')
+  const moving = running.find((row) => canBeTakenBack(row.state))
   if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', request.by, messageData(request))
   const { row, isNew } = await insertDeployment(context.database, {
     environment: key,
@@ -69,7 +69,7 @@ async function rollback(context: EngineContext, request: RollbackRequest): Promi
     }
     await announce(context, row)
     for (const other of running) {
-      if (['queued', 'preparing', 'waiting', 'launching'].includes(other.state)) {
+      if (mayBeSuperseded(other.state)) {
         await context.mailbox.send(other.id, 'supersede', request.by, { deployment: row.id })
       }
     }
@@ -129,13 +129,10 @@ async function list(context: EngineContext, query: ListQuery): Promise<Page<Depl
   return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.number) : null }
 }
 
-/** Users are served by the release before, if there was one. */
-const cameToNothing: readonly Outcome[] = ['failed', 'rolled-back', 'cancelled', 'superseded']
-
 /** The row as readers see it. */
 export async function view(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
   const steps = await listSteps(context.database, row.id)
-  const shown = cameToNothing.some((state) => state === row.state) ? row.previous_release : row.release
+  const shown = cameToNothing(row.state) ? row.previous_release : row.release
   const release = shown === null ? undefined : await findRelease(context.database, shown)
   return {
     id: row.id,

@@ -1,25 +1,13 @@
-import type { DeploymentState } from '../model/deployment.ts'
+import { phaseName } from '../model/deployment.ts'
 import type { DeploymentRow } from '../store/deployments.ts'
-
-/** Which figure a state's time belongs to, in `seconds` of a deployment. */
-const phaseOf: Partial<Record<DeploymentState, string>> = {
-  queued: 'queue',
-  preparing: 'prepare',
-  waiting: 'wait',
-  launching: 'launch',
-  shifting: 'shift',
-  baking: 'bake',
-  settling: 'settle',
-  compensating: 'compensate',
-}
 
 /** Adds the time since the last change to the phase that ends now; `total` is the time since creation. */
 export function recordSecondsSince(row: DeploymentRow, now: Date): Record<string, number> {
   const { total: _, ...phases } = row.seconds
   const sinceCreation = (now.getTime() - row.created_at.getTime()) / 1000
   const accounted = Object.values(phases).reduce((sum, seconds) => sum + seconds, 0)
-  const phase = phaseOf[row.state]
-  if (phase !== undefined) phases[phase] = round((phases[phase] ?? 0) + Math.max(0, sinceCreation - accounted))
+  const phase = phaseName(row.state)
+  if (phase !== null) phases[phase] = round((phases[phase] ?? 0) + Math.max(0, sinceCreation - accounted))
   return { ...phases, total: round(sinceCreation) }
 }
 

@@ -1,3 +1,4 @@
+import { hasUsers } from '../model/deployment.ts'
 import { isSluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import { listDeployments } from '../store/deployments.ts'
@@ -53,7 +54,7 @@ async function reconcile(context: EngineContext, environment: EnvironmentRow, si
 /** What serves, what is warm, and what a running deployment may be shifting to (its own steps bring that up). */
 async function releasesThatShouldRun(context: EngineContext, environment: EnvironmentRow): Promise<ReleaseRecord[]> {
   const running = await listDeployments(context.database, { environment: environment.key, running: true, limit: 50 })
-  const baking = running.filter((row) => row.state === 'baking' || row.state === 'shifting').map((row) => row.release)
+  const baking = running.filter((row) => hasUsers(row.state)).map((row) => row.release)
   const ids = new Set([environment.release, environment.warm_release, ...baking].filter((id) => id !== null))
   return Promise.all([...ids].map(async (id) => (await getRelease(context.database, id)).record))
 }

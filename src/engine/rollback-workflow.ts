@@ -1,4 +1,4 @@
-import { isOutcome } from '../model/deployment.ts'
+import { canBeTakenBack, isMoving, isOutcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { StrategySettings } from '../model/strategy.ts'
 import type { DeploymentRow } from '../store/deployments.ts'
@@ -74,7 +74,7 @@ async function waitForRunning(context: EngineContext, deployment: string): Promi
   for (;;) {
     const running = await listDeployments(context.database, { environment: row.environment, running: true, limit: 50 })
     const older = running.filter((other) => Number(other.number) < Number(row.number))
-    const moving = older.filter((other) => ['shifting', 'baking', 'compensating'].includes(other.state))
+    const moving = older.filter((other) => isMoving(other.state))
     if (moving.length === 0) break
     if (context.clock.monotonicMs() > deadlineMs) {
       throw new SluiceError('DEADLINE_EXCEEDED', `${moving[0]?.id} did not take its traffic back in time`, {
@@ -180,7 +180,7 @@ export async function checkRollback(
   const row = await getEnvironment(context.database, environment)
   const lastSeconds = await lastRollbackSeconds(context.database, environment)
   const [moving] = (await listDeployments(context.database, { environment, running: true, limit: 50 })).filter(
-    (running) => ['shifting', 'baking'].includes(running.state),
+    (running) => canBeTakenBack(running.state),
   )
   try {
     const goal =

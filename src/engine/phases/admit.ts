@@ -1,3 +1,4 @@
+import { hasUsers, holdsLease, isMoving, wayToGive } from '../../model/deployment.ts'
 import { SluiceError } from '../../model/error.ts'
 import { type DeploymentRow, listDeployments } from '../../store/deployments.ts'
 import { acquireLease, type Lease } from '../../store/leases.ts'
@@ -15,7 +16,7 @@ export async function admit(context: EngineContext, deployment: string, replace:
       for (;;) {
         const change = nextChange(context, row.environment, signal)
         const others = await othersRunning(context, row)
-        const newer = others.find((other) => Number(other.number) > Number(row.number) && hasLease(other))
+        const newer = others.find((other) => Number(other.number) > Number(row.number) && isAdmitted(other))
         if (newer !== undefined && row.kind === 'deploy') {
           throw new SluiceError('SUPERSEDED', `superseded by the newer deployment ${newer.id}`, {
             hint: 'nothing to do: the newer deployment goes on',
@@ -23,7 +24,7 @@ export async function admit(context: EngineContext, deployment: string, replace:
           })
         }
         for (const other of others) await askToGiveWay(context, row, other, replace, told)
-        if (!others.some((other) => other.state === 'baking' || other.state === 'compensating')) {
+        if (!others.some((other) => isMoving(other.state))) {
           const result = await acquireLease(context.database, row.environment, deployment)
           if ('lease' in result) return result.lease
         }
@@ -56,8 +57,8 @@ async function othersRunning(context: EngineContext, row: DeploymentRow): Promis
   return running.filter((other) => other.id !== row.id)
 }
 
-function hasLease(row: DeploymentRow): boolean {
-  return row.state === 'launching' || row.state === 'shifting' || row.state === 'baking'
+function isAdmitted({ state }: DeploymentRow): boolean {
+  return holdsLease(state) || hasUsers(state)
 }
 
 async function askToGiveWay(
@@ -68,18 +69,8 @@ async function askToGiveWay(
   told: Set<string>,
 ): Promise<void> {
   const isOlder = Number(other.number) < Number(row.number)
-  const message = !isOlder
-    ? null
-    : other.state === 'baking'
-      ? 'end-bake'
-      : other.state === 'shifting'
-        ? replace
-          ? 'replace'
-          : null
-        : ['queued', 'preparing', 'waiting', 'launching'].includes(other.state)
-          ? 'supersede'
-          : null
-  if (message === null || told.has(`${other.id} ${message}`)) return
+  const message = isOlder ? wayToGive(other.state) : null
+  if (message === null || (message === 'replace' && !replace) || told.has(`${other.id} ${message}`)) return
   told.add(`${other.id} ${message}`)
   await context.mailbox.send(other.id, message, row.requested_by, { deployment: row.id })
 }

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../model/deployment.ts'
+import { hasUsers, type Outcome } from '../../model/deployment.ts'
 import { isSluiceError, SluiceError } from '../../model/error.ts'
 import { rememberServing } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
@@ -26,7 +26,7 @@ export async function giveUp(context: EngineContext, deployment: string, error: 
 /** Whether users may have been served by the new release: asked before anything is taken back. */
 export async function hadTraffic(context: EngineContext, deployment: string): Promise<boolean> {
   const { state } = await context.journal.load(deployment)
-  return state === 'shifting' || state === 'baking' || state === 'settling'
+  return hasUsers(state)
 }
 
 /** Takes back what was done, newest first: traffic, then the new fleet. */

@@ -1,3 +1,4 @@
+import { canMove } from '../../model/deployment.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
 
@@ -12,7 +13,7 @@ export async function launch(
   counts: Readonly<Record<string, number>>,
 ): Promise<void> {
   const row = await context.journal.load(run.deployment)
-  if (row.state === 'waiting') await context.journal.move(run.deployment, 'launching')
+  if (canMove(row.state, 'launching')) await context.journal.move(run.deployment, 'launching')
   await context.journal.step(
     run.deployment,
     name,
