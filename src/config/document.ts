@@ -160,10 +160,18 @@ export interface LimitsConfig {
 
 export interface DatabaseConfig {
   readonly engine?: 'postgres'
-  /** A server of your own. Default: a PostgreSQL that Sluice runs for the environment. */
-  readonly url?: string
+  /**
+   * A server of your own: its URL, or the secret of the environment that holds it. Default: a PostgreSQL that Sluice runs
+   * for the environment.
+   */
+  readonly url?: string | SecretReference
   /** Command run once before the instances of a release start, in the user's shell. */
   readonly release?: string
+}
+
+export interface SecretReference {
+  /** Name of a secret of the environment, stored by `sluice secret set`. */
+  readonly secret: string
 }
 
 export type EdgeImplementation = 'node' | 'haproxy'

@@ -174,7 +174,11 @@ test('the database is the project’s, with what the environment says', () => {
   const document = {
     ...minimal,
     database: { release: 'npm run migrate' },
-    environments: { p: { database: { url: 'postgres://app:pw@db.example/shop' } }, q: {} },
+    environments: {
+      p: { database: { url: 'postgres://app:pw@db.example/shop' } },
+      q: {},
+      s: { database: { url: { secret: 'SHOP_DB' } } },
+    },
   }
   expect(resolveConfig(document, 'p').database).toEqual({
     engine: 'postgres',
@@ -182,6 +186,7 @@ test('the database is the project’s, with what the environment says', () => {
     release: 'npm run migrate',
   })
   expect(resolveConfig(document, 'q').database).toEqual({ engine: 'postgres', release: 'npm run migrate' })
+  expect(resolveConfig(document, 's').database?.url).toEqual({ secret: 'SHOP_DB' })
 })
 
 test('an environment that is not there is answered with the nearest', () => {

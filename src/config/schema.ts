@@ -1,23 +1,26 @@
 import { z } from 'zod'
 import { edge, environmentEdge } from './schema/edge.ts'
-import { command, count, duration, env, key, name, required, size } from './schema/key.ts'
+import { command, count, duration, env, envName, key, name, required, size } from './schema/key.ts'
 import { service, serviceOverrides } from './schema/service.ts'
 import { strategy } from './schema/strategy.ts'
 
 const database = z.strictObject({
   engine: key(z.enum(['postgres']), 'The only one so far.', 'postgres'),
   url: key(
-    z
-      .string()
-      .regex(/^postgres(?:ql)?:\/\/[^\s/]+\/[^\s/?]+/)
-      .meta({
-        form: {
-          what: 'a URL with host and database',
-          example: 'postgres://user:password@host:5432/database',
-          label: 'URL',
-        },
-      }),
-    'A server of your own.',
+    z.union([
+      z
+        .string()
+        .regex(/^postgres(?:ql)?:\/\/[^\s/]+\/[^\s/?]+/)
+        .meta({
+          form: {
+            what: 'a URL with host and database',
+            example: 'postgres://user:password@host:5432/database',
+            label: 'URL',
+          },
+        }),
+      z.strictObject({ secret: required(envName, 'Secret of the environment that holds the URL.') }),
+    ]),
+    'A server of your own: its URL, or `{ secret: "NAME" }` for one that `sluice secret set` stored.',
     undefined,
     'a PostgreSQL that Sluice runs for the environment',
   ),

@@ -123,6 +123,21 @@ test('secrets in a wrong place are not repeated', () => {
   expect(text).not.toContain('sk_live')
 })
 
+test('a database URL may name a secret', () => {
+  const problems = (url: unknown) => configProblems({ ...valid, database: { url } })
+  expect(problems({ secret: 'SHOP_DB' })).toEqual([])
+  expect(problems({ secret: 'shop db' })).toMatchObject([
+    { path: 'database.url.secret', message: 'must be the name of an environment variable' },
+  ])
+  expect(problems({ secrets: 'X' })).toMatchObject([
+    { path: 'database.url.secrets', hint: 'did you mean secret?' },
+    { path: 'database.url.secret', message: 'is missing' },
+  ])
+  expect(problems(5)).toMatchObject([
+    { path: 'database.url', message: 'must be a URL with host and database or an object' },
+  ])
+})
+
 test('two services cannot own one route', () => {
   const services = { web, api: { start: 'node api.js' } }
   expect(configProblems({ ...valid, services })).toMatchObject([

@@ -45,5 +45,8 @@ export interface Clock {
 /** A database per environment; the embedded one is a cluster of its own. */
 export interface EnvironmentDatabases {
   /** Starts or adopts what the release's environment needs and answers its URL; null: the release has no database. */
-  urlFor(release: Pick<ReleaseRecord, 'environment' | 'database'>, signal: AbortSignal): Promise<string | null>
+  urlFor(
+    release: Pick<ReleaseRecord, 'id' | 'environment' | 'database' | 'secrets'>,
+    signal: AbortSignal,
+  ): Promise<string | null>
 }

@@ -61,7 +61,7 @@ const STOP_FLEETS_MS = 90_000
 export function createEngine(options: CreateEngineOptions): EngineParts {
   const { databaseUrl, databases: hosts, target: makeTarget, ...rest } = options
   const { decorateWorkflows: decorate = (workflows) => workflows, ...parts } = rest
-  const given = { ...parts, databases: environmentDatabases(hosts) }
+  const given = { ...parts, databases: environmentDatabases(hosts, parts) }
   const { database, log } = given
   const events = new EventLog(database)
   const environmentOf = async (release: ReleaseRecord) => {

@@ -3,23 +3,24 @@ import type { ReleaseRecord } from '../model/release.ts'
 import { findSecretVersion } from '../store/secrets.ts'
 import type { EngineContext } from './context.ts'
 
+type Keys = Pick<EngineContext, 'database' | 'secrets'>
+type WithSecrets = Pick<ReleaseRecord, 'environment' | 'secrets' | 'id'>
+
 /** The values of the versions that the release was made with. */
-export async function secretValues(
-  context: Pick<EngineContext, 'database' | 'secrets'>,
-  release: Pick<ReleaseRecord, 'environment' | 'secrets' | 'id'>,
-): Promise<Record<string, string>> {
+export async function secretValues(context: Keys, release: WithSecrets): Promise<Record<string, string>> {
   const values: Record<string, string> = {}
-  for (const [name, version] of Object.entries(release.secrets)) {
-    const stored = await findSecretVersion(context.database, release.environment, name, version)
-    if (stored?.ciphertext == null) {
-      throw new SluiceError(
-        'UNEXPECTED',
-        `version ${version} of the secret ${name} is missing for release ${release.id}`,
-      )
-    }
-    values[name] = context.secrets.open(stored.ciphertext, secretContext(release.environment, name))
-  }
+  for (const name of Object.keys(release.secrets)) values[name] = await secretValue(context, release, name)
   return values
+}
+
+/** One of them; it has to be among them. */
+export async function secretValue(context: Keys, release: WithSecrets, name: string): Promise<string> {
+  const version = release.secrets[name] ?? 0
+  const stored = await findSecretVersion(context.database, release.environment, name, version)
+  if (stored?.ciphertext == null) {
+    throw new SluiceError('UNEXPECTED', `version ${version} of the secret ${name} is missing for release ${release.id}`)
+  }
+  return context.secrets.open(stored.ciphertext, secretContext(release.environment, name))
 }
 
 export function secretContext(environment: string, name: string): string {

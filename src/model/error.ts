@@ -123,6 +123,7 @@ export const errorCodes = {
   ARTIFACT_MISSING: failed,
   DISK_FULL: failed,
   // launch
+  SECRET_MISSING: failed,
   RELEASE_COMMAND_FAILED: failed,
   INSTANCE_NEVER_READY: failed,
   INSTANCE_NOT_LISTENING: failed,

@@ -32,10 +32,15 @@ export interface ReleaseSource {
 
 export interface ReleaseDatabase {
   readonly engine: 'postgres'
-  /** A given server by reference to a secret or literal URL; absent: the environment's own embedded cluster. */
-  readonly url?: string
+  /** A given server, literally or by the secret that holds it; absent: the environment's own embedded cluster. */
+  readonly url?: string | SecretReference
   /** Command run once before launch, in the user's shell, in the artifact's directory. */
   readonly release?: string
+}
+
+/** A value of the environment's secrets, of the version that the release was made with. */
+export interface SecretReference {
+  readonly secret: string
 }
 
 export const serviceKinds = ['web', 'worker', 'static', 'job'] as const

@@ -67,7 +67,7 @@ export const edgeSchema = z
 export const databaseSchema = z
   .strictObject({
     engine: z.literal('postgres'),
-    url: z.string().exactOptional(),
+    url: z.union([z.string(), z.strictObject({ secret: z.string().min(1).max(128) })]).exactOptional(),
     release: z.string().exactOptional(),
   })
   .meta({ id: 'ReleaseDatabase' })

@@ -164,7 +164,7 @@ export const checkVariablesEverywhere: Check = (context) => {
       if (name === 'DATABASE_URL' && withDatabase)
         context.report([...at, name], {
           message: 'is set by Sluice, because database is configured',
-          hint: 'write the URL as database.url, or remove database',
+          hint: 'give the server as database.url (a secret may hold it), or remove database',
         })
     }
   }

@@ -6,6 +6,7 @@ import { jsonb } from '../../store/jsonb.ts'
 import { findRelease, writeRelease } from '../../store/releases.ts'
 import { listNewestSecrets } from '../../store/secrets.ts'
 import type { EngineContext } from '../context.ts'
+import { assertSecretExists } from '../database-urls.ts'
 import { describeDifferences } from '../differences.ts'
 import { httpPortFor } from '../ports.ts'
 import { toldLines } from '../told-lines.ts'
@@ -19,6 +20,11 @@ export async function buildArtifact(context: EngineContext, deployment: string):
       deployment,
       'build',
       async () => {
+        assertSecretExists(
+          row.environment,
+          request.config.database,
+          await newestSecretVersions(context, row.environment),
+        )
         if (row.artifact !== null) return { id: row.artifact, reused: true, seconds: 0 }
         const { artifact, reused, seconds } = await context.mailbox.heed(deployment, async (signal) => {
           const lines = toldLines(context, deployment, 'build')
