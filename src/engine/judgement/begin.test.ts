@@ -92,3 +92,14 @@ test('a judgement of a release without traffic begins at nothing and asks for pr
   expect(begun.kept).toMatchObject({ weight: 0, judge: { policy: { probes: { rounds: 2 } } } })
   expect(begun.startedAt).toEqual(new Date(NOW * 1000))
 })
+
+test.each([0, 3600, -3600])(
+  'a bake whose beginning saw the clock set by %i s counts the seconds that samples show',
+  async (jump) => {
+    const target = await inTheMiddle(1)
+    const machine = { ...clock, now: () => new Date((NOW + jump) * 1000) }
+    const bake = { phase: 'bake', policy, step: 'bake', weight: 1 } as const
+    const begun = await begin({ clock: machine, judge, target }, run, bake)
+    expect(begun.kept).toMatchObject({ weight: 1, elapsedMs: 59_000 })
+  },
+)

@@ -51,8 +51,7 @@ export async function begin(
   const judge = served > 0 ? catchUp(context, begun, seconds, served) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
-  // A sample does not tell when in its second all traffic came: a bake never ends early.
-  const elapsedMs = isBake ? Math.max(0, now.getTime() - startedAt.getTime() - SECOND_MS) : 0
+  const elapsedMs = isBake ? watchedMs(samples, run.release.id) : 0
   const kept = { judge, step: options.step, weight, elapsedMs, askedAtMs: null }
   return { kept, cursor: known?.cursor ?? null, startedAt, history, seconds }
 }
@@ -72,6 +71,19 @@ function firstServed(samples: readonly Sample[], release: string, leastWeight: n
     if (sample.release === release && (sample.weight ?? 1) >= leastWeight) first = Math.min(first, sample.from)
   }
   return new Date(first * 1000)
+}
+
+/**
+ * How long all users were on the release, as far as samples show it: between two readings of the wall clock may lie an
+ * hour that somebody set it by. A sample does not tell when in its second all traffic came: a bake never ends early.
+ */
+function watchedMs(samples: readonly Sample[], release: string): number {
+  const watched = new Set<number>()
+  for (const sample of samples) {
+    if (sample.release !== release || (sample.weight ?? 1) < 1) continue
+    for (let offset = 0; offset < sample.seconds; offset++) watched.add(sample.from + offset)
+  }
+  return Math.max(0, watched.size - 1) * SECOND_MS
 }
 
 /** What the judge was given before, as far as the router remembers it. */

@@ -51,7 +51,7 @@ export interface TestEngineOptions {
 }
 
 /** Longest wait for what a test expects; only a hanging one meets it. */
-const HANGING_MS = 40_000
+const HANGING_MS = 120_000
 
 export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
   const { judge, clock = systemClock, request: given, databaseUrl, real } = options

@@ -6,7 +6,7 @@ import type { MemoryTarget } from './memory-target.ts'
 export interface Visitors {
   /** Share of the release's requests that fail; of others one in a thousand does. */
   fail(release: string, share: number): void
-  /** Requests that the release was sent so far. */
+  /** Requests that the release was sent so far, and that its samples tell of. */
   requestsTo(release: string): number
   stop(): void
 }
@@ -40,7 +40,6 @@ export function startVisitors(options: VisitorsOptions): Visitors {
       const instances = fleets.find((fleet) => fleet.release === release)?.instances ?? []
       if (release == null || instances.length === 0) return []
       const requests = binomial(perSecond, share, random)
-      sent.set(release, (sent.get(release) ?? 0) + requests)
       return instances.map((instance, index): Sample => {
         const own = Math.floor((requests + index) / instances.length)
         const bad = binomial(own, failing.get(release) ?? USUAL_SHARE, random)
@@ -58,7 +57,9 @@ export function startVisitors(options: VisitorsOptions): Visitors {
     // Nobody visits in an hour that the clock skipped.
     if (Math.abs(secondNow() - next) > 600) next = secondNow() - 1
     for (const now = secondNow(); next < now; next++) samples.push(...(await samplesAt(next)))
-    if (samples.length > 0) target.push(environment, samples)
+    if (samples.length === 0) return
+    target.push(environment, samples)
+    for (const { release, requests } of samples) sent.set(release, (sent.get(release) ?? 0) + requests)
   }
   const timer = setInterval(() => {
     visiting = visiting.then(visit)
