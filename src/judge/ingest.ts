@@ -112,9 +112,9 @@ function bookTotals(state: JudgeState, { sample, release, second }: Increment): 
 
 /** True when a cell that was closed has changed. */
 function bookFailures(state: JudgeState, { sample, release, second, weight, bad }: Increment): boolean {
-  if (bad === 0) return false
   const instance = sample.instance ?? '*'
-  if (release === 'new' && second >= state.exposure.from) addSuspect(state.suspects, instance, bad)
+  if (release === 'new' && second >= state.exposure.from) addSuspect(state.suspects, instance, bad, sample.requests)
+  if (bad === 0) return false
   return weight > 0 && addBad(state.robust, second, release, instance, bad)
 }
 

@@ -170,12 +170,22 @@ describe('suspect instances', () => {
   test('are ejected only when chance hardly explains that all failures sit on one', () => {
     const suspects = startSuspects(0)
     const live = ['a', 'b', 'c', 'd']
-    addSuspect(suspects, 'a', 5)
+    for (const id of live) addSuspect(suspects, id, 0, 100)
+    addSuspect(suspects, 'a', 5, 0)
     expect(ejectable(suspects, live, 0)).toBeNull()
-    addSuspect(suspects, 'a', 3)
+    addSuspect(suspects, 'a', 3, 0)
     expect(ejectable(suspects, live, 0)).toBe('a')
-    addSuspect(suspects, 'b', 4)
+    addSuspect(suspects, 'b', 4, 100)
     expect(ejectable(suspects, live, 0)).toBeNull()
+  })
+
+  test('are not ejected because a neighbour that has just started did not fail yet', () => {
+    const suspects = startSuspects(0)
+    addSuspect(suspects, 'a', 60, 110)
+    addSuspect(suspects, 'b', 0, 6)
+    expect(ejectable(suspects, ['a', 'b'], 0)).toBeNull()
+    addSuspect(suspects, 'b', 0, 100)
+    expect(ejectable(suspects, ['a', 'b'], 0)).toBe('a')
   })
 
   test('do not count while they are being replaced, and no more than two are excused', () => {
@@ -185,21 +195,21 @@ describe('suspect instances', () => {
     expect(isEjected(suspects, 'a', 101)).toBe(true)
     expect(isEjected(suspects, 'a', 200)).toBe(false)
     eject(suspects, 'b', 101)
-    addSuspect(suspects, 'c', 50)
+    addSuspect(suspects, 'c', 50, 100)
     expect(ejectable(suspects, ['c', 'd', 'e'], 102)).toBeNull()
   })
 
   test('are replaced before a second look on a single failure, and never where failures sit on several', () => {
     const suspects = startSuspects(0)
-    addSuspect(suspects, 'a', 1)
+    addSuspect(suspects, 'a', 1, 100)
     expect(suspectInstances(suspects, ['a', 'b'])).toEqual(['a'])
-    addSuspect(suspects, 'b', 1)
+    addSuspect(suspects, 'b', 1, 100)
     expect(suspectInstances(suspects, ['a', 'b'])).toEqual([])
   })
 
   test('fade with time, and a fleet of one is always suspect', () => {
     const suspects = startSuspects(0)
-    addSuspect(suspects, 'a', 1)
+    addSuspect(suspects, 'a', 1, 100)
     for (let s = 10; s <= 30; s += 10) fadeSuspects(suspects, s)
     expect(suspects.bad).toEqual({})
     expect(suspectInstances(suspects, ['only'])).toEqual(['only'])

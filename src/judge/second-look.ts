@@ -13,7 +13,7 @@ import { recent } from './seconds.ts'
 import { serving } from './served.ts'
 import { cellSecondsFor, startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
-import { suspectInstances } from './suspects.ts'
+import { clearSuspects, suspectInstances } from './suspects.ts'
 
 /**
  * The second look. An alarm withdraws all traffic for 10 s, in which suspect instances are replaced; then as little traffic as
@@ -118,7 +118,7 @@ export function beginSecondLook(state: JudgeState, doubt: Doubt, input: JudgeInp
     doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
   if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half)
   state.exposure = { from, requests: 0, bad: 0 }
-  state.suspects.bad = {}
+  clearSuspects(state.suspects)
   state.phase = 'confirming'
 }
 
@@ -212,7 +212,7 @@ export function clearDoubt(state: JudgeState): void {
   if (state.doubt?.route !== undefined) state.routes = startRouteWatch()
   if (state.doubt?.cause === 'probes') restartProbeAlarm(state.probes)
   state.doubt = null
-  state.suspects.bad = {}
+  clearSuspects(state.suspects)
   state.phase = 'open'
 }
 
