@@ -1,8 +1,8 @@
 import type { DatabaseHosts } from '../databases/database-hosts.ts'
-import { isOutcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
 import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
@@ -77,7 +77,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       .append({
         type: 'instance.state',
         environment: instance.environment,
-        deployment: null,
+        activity: null,
         data: { instance: id, release, service, state, exit: exit ?? null },
       })
       .catch(() => {}) // the state itself is found again by inspect()
@@ -122,8 +122,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
  * without an outcome (a bug of ours) must not hold its environment up for ever.
  */
 async function startForgotten(context: EngineContext): Promise<void> {
-  const rows = await context.database.selectFrom('deployments').selectAll().where('finished_at', 'is', null).execute()
-  for (const { id, kind, state } of rows.filter((row) => !isOutcome(row.state))) {
+  for (const { id, kind, state } of await listUnfinished(context.database)) {
     if (!(await context.workflows.hasEnded(id))) {
       await context.workflows.start(kind, id, id)
       continue

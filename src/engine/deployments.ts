@@ -2,14 +2,9 @@ import type { DeployRequest } from '../model/deploy-request.ts'
 import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
-import {
-  type DeploymentRow,
-  findDeployment,
-  insertDeployment,
-  listDeployments,
-  listSteps,
-} from '../store/deployments.ts'
-import { ensureEnvironment, environmentKey } from '../store/environments.ts'
+import { listSteps } from '../store/activities.ts'
+import { type DeploymentRow, findDeployment, listDeployments } from '../store/deployments.ts'
+import { environmentKey } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
 import type { EngineContext } from './context.ts'
 import type { Deployment, Deployments, ListQuery, Page, RollbackCheck, RollbackRequest } from './engine.ts'
@@ -34,15 +29,13 @@ export function deploymentsOf(context: EngineContext): Deployments {
 async function deploy(context: EngineContext, request: DeployRequest): Promise<Deployment> {
   const { config, idempotencyKey, by } = request
   const environment = environmentKey(config.project, config.environment)
-  await ensureEnvironment(context.database, environment)
-  const { row, isNew } = await insertDeployment(context.database, {
+  const { row } = await context.journal.create({
     environment,
     strategy: config.strategy.name,
     request: { kind: 'deploy', request },
     requestedBy: by,
     idempotencyKey: idempotencyKey ?? null,
   })
-  if (isNew) await announce(context, row)
   await context.workflows.start('deploy', row.id, row.id)
   return view(context, row)
 }
@@ -56,18 +49,16 @@ async function rollback(context: EngineContext, request: RollbackRequest): Promi
   const running = await listDeployments(context.database, { environment: key, running: true, limit: 50 })
   const moving = running.find((row) => canBeTakenBack(row.state))
   if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', request.by, messageData(request))
-  const { row, isNew } = await insertDeployment(context.database, {
+  const base = moving === undefined ? {} : { release: moving.release, previous_release: moving.previous_release }
+  const wanted = {
     environment: key,
     strategy: 'blue-green',
     request: { kind: 'rollback', release: request.release ?? null, reason: request.reason ?? null },
     requestedBy: request.by,
     idempotencyKey: request.idempotencyKey ?? null,
-  })
+  } as const
+  const { row, isNew } = await context.journal.create(wanted, base)
   if (isNew) {
-    if (moving !== undefined) {
-      await context.journal.set(row.id, { release: moving.release, previous_release: moving.previous_release })
-    }
-    await announce(context, row)
     for (const other of running) {
       if (mayBeSuperseded(other.state)) {
         await context.mailbox.send(other.id, 'supersede', request.by, { deployment: row.id })
@@ -100,15 +91,6 @@ async function send(
   return view(context, row)
 }
 
-async function announce(context: EngineContext, row: DeploymentRow): Promise<void> {
-  await context.events.append({
-    type: 'deployment.created',
-    environment: row.environment,
-    deployment: row.id,
-    data: { kind: row.kind, strategy: row.strategy, by: row.requested_by },
-  })
-}
-
 async function existing(context: EngineContext, deployment: string): Promise<DeploymentRow> {
   const row = await findDeployment(context.database, deployment)
   if (row === undefined) {
@@ -126,7 +108,7 @@ async function list(context: EngineContext, query: ListQuery): Promise<Page<Depl
     ...(query.cursor === undefined ? {} : { before: Number(query.cursor) }),
   })
   const items = await Promise.all(rows.slice(0, query.limit).map((row) => view(context, row)))
-  return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.number) : null }
+  return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.ordinal) : null }
 }
 
 /** The row as readers see it. */

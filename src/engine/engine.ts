@@ -67,7 +67,7 @@ export interface Secrets {
 export interface Events {
   /** Rows after the sequence number, then live ones for ever; ends with the signal. */
   stream(query: {
-    readonly after: number
+    readonly after: number | 'now'
     readonly deployment?: string
     readonly environment?: string
     readonly signal: AbortSignal

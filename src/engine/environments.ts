@@ -36,7 +36,7 @@ export function environmentsOf(context: EngineContext): Environments {
       await context.events.append({
         type: 'environment.hold',
         environment: key,
-        deployment: null,
+        activity: null,
         data: { mode, service: service ?? null },
       })
     },

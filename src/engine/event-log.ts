@@ -1,41 +1,53 @@
 import type { Event } from '../model/event.ts'
-import type { Database } from '../store/database.ts'
-import { insertEvent, listEvents, type NewEvent } from '../store/events.ts'
+import type { Database, Transaction } from '../store/database.ts'
+import { insertEvent, listEvents, type NewEvent, newestSequence } from '../store/events.ts'
 import type { Events } from './engine.ts'
 
 const PAGE = 500
 
-/**
- * The one stream of state changes. Appends are made one after the other, so that sequence numbers become visible in
- * order and a reader that continues after N never misses N + 1.
- */
+/** The one stream of state changes: what changes and the event that tells of it are one transaction (DESIGN, law 11). */
 export class EventLog implements Events {
   readonly #database: Database
   readonly #listeners = new Set<(event: Event) => void>()
-  #tail: Promise<unknown> = Promise.resolve()
+  #tail: Promise<void> = Promise.resolve()
 
   constructor(database: Database) {
     this.#database = database
   }
 
-  append(event: NewEvent): Promise<Event> {
-    const appended = this.#tail.then(async () => {
-      const row = await insertEvent(this.#database, event)
-      for (const listener of this.#listeners) listener(row)
-      return row
+  /**
+   * Runs the body in a transaction of the database and nothing else; what it tells is written at its end, and told to those
+   * who listen after the commit.
+   */
+  async transact<Value>(
+    body: (transaction: Transaction, tell: (event: NewEvent) => void) => Promise<Value>,
+  ): Promise<Value> {
+    const told: Event[] = []
+    const value = await this.#database.transaction().execute(async (transaction) => {
+      const events: NewEvent[] = []
+      const answer = await body(transaction, (event) => events.push(event))
+      for (const event of events) told.push(await insertEvent(transaction, event))
+      return answer
     })
+    for (const event of told) for (const listener of this.#listeners) listener(event)
+    return value
+  }
+
+  /** For what changes nothing in the database; in the order of the calls, as nobody need wait for one. */
+  append(event: NewEvent): Promise<void> {
+    const appended = this.#tail.then(() => this.transact(async (_transaction, tell) => tell(event)))
     this.#tail = appended.catch(() => {})
     return appended
   }
 
-  /** Calls back for each event appended from now on; answers how to stop. */
+  /** Calls back for each event of this process from now on, after its commit; answers how to stop. */
   listen(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   async *stream(query: {
-    readonly after: number
+    readonly after: number | 'now'
     readonly deployment?: string
     readonly environment?: string
     readonly signal: AbortSignal
@@ -59,10 +71,11 @@ export class EventLog implements Events {
           continue
         }
         isStale = false
+        if (after === 'now') after = await newestSequence(this.#database)
         const page = await listEvents(this.#database, {
           after,
           limit: PAGE,
-          ...(deployment === undefined ? {} : { deployment }),
+          ...(deployment === undefined ? {} : { activity: deployment }),
           ...(environment === undefined ? {} : { environment }),
         })
         for (const event of page) {

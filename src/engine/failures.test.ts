@@ -86,7 +86,7 @@ test('a deployment whose work ended without an outcome is ended at the next star
   await expect
     .poll(async () => (await pool.query(status, [id])).rows, { timeout: 40_000 })
     .toEqual([{ status: 'SUCCESS' }])
-  await database.updateTable('deployments').set({ state: 'waiting', finished_at: null }).where('id', '=', id).execute()
+  await database.updateTable('activities').set({ state: 'waiting', finished_at: null }).where('id', '=', id).execute()
   await database.updateTable('environments').set({ lease_holder: id }).where('key', '=', engine.key()).execute()
   await engine.parts.shutdown()
   await engine.parts.launch()

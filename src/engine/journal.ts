@@ -1,14 +1,24 @@
-import type { Updateable } from 'kysely'
 import type { DeploymentState } from '../model/deployment.ts'
 import { isOutcome } from '../model/deployment.ts'
 import { isSluiceError } from '../model/error.ts'
-import type { Database, Tables } from '../store/database.ts'
-import { type DeploymentRow, getDeployment, moveDeployment, putStep, updateDeployment } from '../store/deployments.ts'
+import { environmentOfActivity, putStep } from '../store/activities.ts'
+import type { Database, Transaction } from '../store/database.ts'
+import {
+  type DeploymentChange,
+  type DeploymentRow,
+  getDeployment,
+  insertDeployment,
+  moveDeployment,
+  updateDeployment,
+} from '../store/deployments.ts'
+import { ensureEnvironment } from '../store/environments.ts'
 import { jsonb } from '../store/jsonb.ts'
 import type { EventLog } from './event-log.ts'
 import { recordSecondsSince } from './phase-times.ts'
 
-/** Writes down what a deployment does, and tells: every change is a row and an event. */
+type Telling = 'deployment.weight' | 'deployment.judge' | 'deployment.log' | 'deployment.step'
+
+/** Writes down what a deployment does, and tells: every change and its event are one transaction. */
 export class Journal {
   readonly #database: Database
   readonly #events: EventLog
@@ -18,31 +28,47 @@ export class Journal {
     this.#events = events
   }
 
+  /** Records a deployment, and its environment the first time that it is named; the same key gives the same deployment. */
+  create(
+    deployment: Parameters<typeof insertDeployment>[1],
+    change: DeploymentChange = {},
+    told: Readonly<Record<string, unknown>> = {},
+  ): Promise<{ readonly row: DeploymentRow; readonly isNew: boolean }> {
+    return this.#events.transact(async (transaction, tell) => {
+      await ensureEnvironment(transaction, deployment.environment)
+      const { row, isNew } = await insertDeployment(transaction, deployment)
+      if (isNew) {
+        await updateDeployment(transaction, row.id, change)
+        const { environment, id, kind, strategy, requested_by: by } = row
+        tell({ type: 'deployment.created', environment, activity: id, data: { kind, strategy, by, ...told } })
+      }
+      return { row, isNew }
+    })
+  }
+
   load(deployment: string): Promise<DeploymentRow> {
     return getDeployment(this.#database, deployment)
   }
 
   /** Moves to the state unless it is there already; measures the phase that ends with it. */
-  async move(
-    deployment: string,
-    state: DeploymentState,
-    change: Updateable<Tables['deployments']> = {},
-  ): Promise<DeploymentRow> {
-    const before = await this.load(deployment)
-    if (before.state === state) return before
-    const now = new Date()
-    const row = await moveDeployment(this.#database, deployment, state, (current) => ({
-      ...change,
-      seconds: jsonb(recordSecondsSince(current, now)),
-      ...(isOutcome(state) ? { finished_at: now } : {}),
-    }))
-    const type = isOutcome(state) ? 'deployment.finished' : 'deployment.state'
-    await this.#append(row, type, { state, previous: before.state, ...eventData(change) })
-    return row
+  move(deployment: string, state: DeploymentState, change: DeploymentChange = {}): Promise<DeploymentRow> {
+    return this.#events.transact(async (transaction, tell) => {
+      const { before, row } = await moveDeployment(transaction, deployment, state, (current) => ({
+        ...change,
+        seconds: jsonb(recordSecondsSince(current, new Date())),
+      }))
+      if (before.state !== state) {
+        const type = isOutcome(state) ? 'deployment.finished' : 'deployment.state'
+        const data = { state, previous: before.state, ...eventData(change) }
+        tell({ type, environment: row.environment, activity: deployment, data })
+      }
+      return row
+    })
   }
 
-  async set(deployment: string, change: Updateable<Tables['deployments']>): Promise<void> {
-    await updateDeployment(this.#database, deployment, change)
+  /** What nobody is told of by itself: the event of what comes of it does. */
+  set(deployment: string, change: DeploymentChange): Promise<void> {
+    return updateDeployment(this.#database, deployment, change)
   }
 
   /** Runs the body as a named step of the deployment; the detail it returns is shown beside the name. */
@@ -68,15 +94,18 @@ export class Journal {
   }
 
   async weight(deployment: string, weight: number, why: string | null): Promise<void> {
-    await updateDeployment(this.#database, deployment, { weight })
-    await this.tell(deployment, 'deployment.weight', { weight, why })
+    await this.#write(deployment, 'deployment.weight', { weight, why }, (transaction) =>
+      updateDeployment(transaction, deployment, { weight }),
+    )
   }
 
   async serving(deployment: string): Promise<void> {
-    const row = await this.load(deployment)
-    if (row.serving_at !== null) return
-    await updateDeployment(this.#database, deployment, { serving_at: new Date() })
-    await this.#append(row, 'deployment.state', { state: row.state, serving: true })
+    await this.#events.transact(async (transaction, tell) => {
+      const { serving_at, state, environment } = await getDeployment(transaction, deployment)
+      if (serving_at !== null) return
+      await updateDeployment(transaction, deployment, { serving_at: new Date() })
+      tell({ type: 'deployment.state', environment, activity: deployment, data: { state, serving: true } })
+    })
   }
 
   async tell(
@@ -84,28 +113,35 @@ export class Journal {
     type: 'deployment.weight' | 'deployment.judge' | 'deployment.log',
     data: Record<string, unknown>,
   ): Promise<void> {
-    await this.#append(await this.load(deployment), type, data)
+    await this.#write(deployment, type, data, async () => {})
   }
 
   async #step(
-    deployment: string,
+    activity: string,
     name: string,
     state: 'running' | 'done' | 'failed' | 'skipped',
     detail?: string | null,
   ): Promise<void> {
-    await putStep(this.#database, { deployment, name, state, ...(detail === undefined ? {} : { detail }) })
-    await this.#append(await this.load(deployment), 'deployment.step', { name, state, detail: detail ?? null })
+    const data = { name, state, detail: detail ?? null }
+    await this.#write(activity, 'deployment.step', data, (transaction) =>
+      putStep(transaction, { activity, name, state, ...(detail === undefined ? {} : { detail }) }),
+    )
   }
 
-  async #append(
-    row: Pick<DeploymentRow, 'id' | 'environment'>,
-    type: Parameters<EventLog['append']>[0]['type'],
+  #write(
+    activity: string,
+    type: Telling,
     data: Record<string, unknown>,
+    change: (transaction: Transaction) => Promise<void>,
   ): Promise<void> {
-    await this.#events.append({ type, environment: row.environment, deployment: row.id, data })
+    return this.#events.transact(async (transaction, tell) => {
+      const environment = await environmentOfActivity(transaction, activity)
+      await change(transaction)
+      tell({ type, environment, activity, data })
+    })
   }
 }
 
-function eventData(change: Updateable<Tables['deployments']>): Record<string, unknown> {
+function eventData(change: DeploymentChange): Record<string, unknown> {
   return typeof change.reason === 'string' ? { reason: JSON.parse(change.reason) } : {}
 }

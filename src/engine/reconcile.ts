@@ -27,7 +27,7 @@ export async function reconcileAll(context: EngineContext, signal: AbortSignal):
         await context.events.append({
           type: 'instance.state',
           environment: environment.key,
-          deployment: null,
+          activity: null,
           data: { state: 'not-restored', reason: text },
         })
       }

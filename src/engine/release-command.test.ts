@@ -23,7 +23,7 @@ async function deployWith(release: string, user?: string): Promise<Deployment> {
 }
 
 async function linesOf({ id }: Deployment): Promise<readonly string[]> {
-  const events = await listEvents(engine.store.database, { after: 0, deployment: id, limit: 1000 })
+  const events = await listEvents(engine.store.database, { after: 0, activity: id, limit: 1000 })
   return events.flatMap(
     ({ type, data }) => (type === 'deployment.log' && data.source === 'release' ? data.lines : []) as string[],
   )

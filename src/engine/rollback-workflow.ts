@@ -73,7 +73,7 @@ async function waitForRunning(context: EngineContext, deployment: string): Promi
   const deadlineMs = context.clock.monotonicMs() + TAKE_BACK_MS
   for (;;) {
     const running = await listDeployments(context.database, { environment: row.environment, running: true, limit: 50 })
-    const older = running.filter((other) => Number(other.number) < Number(row.number))
+    const older = running.filter((other) => Number(other.ordinal) < Number(row.ordinal))
     const moving = older.filter((other) => isMoving(other.state))
     if (moving.length === 0) break
     if (context.clock.monotonicMs() > deadlineMs) {
@@ -138,7 +138,7 @@ async function holdReleaseLeft(context: EngineContext, run: DeploymentRun): Prom
   const row = await context.journal.load(run.deployment)
   if (row.serving_at !== null) {
     await recordRollback(context.database, {
-      deployment: run.deployment,
+      activity: run.deployment,
       environment: run.environment,
       seconds: (row.serving_at.getTime() - row.created_at.getTime()) / 1000,
       way: 'launch',

@@ -14,6 +14,9 @@ export interface Event {
     | 'edge.state'
     | 'environment.hold'
   readonly environment: string | null
+  /** The piece of work that it belongs to. */
+  readonly activity: string | null
+  /** The same, where that is a deployment or a rollback. */
   readonly deployment: string | null
   readonly data: Readonly<Record<string, unknown>>
 }

@@ -4,6 +4,7 @@ import {
   type JSONColumnType,
   Kysely,
   type KyselyPlugin,
+  type Transaction as KyselyTransaction,
   OperationNodeTransformer,
   PostgresDialect,
   type PrimitiveValueListNode,
@@ -11,8 +12,8 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import type { TrafficSplit } from '../edge/edge.ts'
+import type { ActivityNeeds } from '../model/activity.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
-import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
 import type { ReleaseRecord } from '../model/release.ts'
@@ -29,12 +30,14 @@ type NullableJson<T extends object> = JSONColumnType<T | null, string | null | u
 export interface Tables {
   environments: EnvironmentTable
   releases: ReleaseTable
+  activities: ActivityTable
+  activity_steps: StepTable
+  activity_messages: MessageTable
   deployments: DeploymentTable
-  deployment_steps: StepTable
-  deployment_messages: MessageTable
   judge_states: JudgeStateTable
   evidence: EvidenceTable
   events: EventTable
+  event_counter: EventCounterTable
   secrets: SecretTable
   rollbacks: RollbackTable
 }
@@ -69,33 +72,42 @@ export type DeploymentRequest =
   | { readonly kind: 'deploy'; readonly request: DeployRequest }
   | { readonly kind: 'rollback'; readonly release: string | null; readonly reason: string | null }
 
-interface DeploymentTable {
+interface ActivityTable {
   id: string
-  number: string
-  kind: 'deploy' | 'rollback'
+  /** Rises with each, over all kinds: the smaller one was asked for earlier. */
+  ordinal: Generated<string>
+  kind: string
   environment: string
-  state: DeploymentState
-  strategy: ResolvedConfig['strategy']['name']
-  request: JSONColumnType<DeploymentRequest>
-  artifact: string | null
-  release: string | null
-  previous_release: string | null
+  needs: ActivityNeeds
+  /** Of a deployment: a `DeploymentState`. */
+  state: string
+  request: JSONColumnType<object>
   requested_by: string
   idempotency_key: string | null
-  weight: Generated<number>
-  plan: NullableJson<readonly Step[]>
   reason: NullableJson<SerializedError>
-  verdict: NullableJson<Verdict>
   question: NullableJson<{ text: string; deadline: string }>
-  differences: JSONColumnType<readonly string[], string | undefined, string>
   seconds: JSONColumnType<Record<string, number>, string | undefined, string>
   created_at: Time
-  serving_at: NullableTime
+  /** Set with the outcome. */
   finished_at: NullableTime
 }
 
+/** What an activity has when it is a deployment or a rollback. */
+interface DeploymentTable {
+  activity: string
+  strategy: ResolvedConfig['strategy']['name']
+  artifact: string | null
+  release: string | null
+  previous_release: string | null
+  weight: Generated<number>
+  plan: NullableJson<readonly Step[]>
+  verdict: NullableJson<Verdict>
+  differences: JSONColumnType<readonly string[], string | undefined, string>
+  serving_at: NullableTime
+}
+
 interface StepTable {
-  deployment: string
+  activity: string
   position: number
   name: string
   state: 'pending' | 'running' | 'done' | 'failed' | 'skipped'
@@ -106,7 +118,7 @@ interface StepTable {
 
 interface MessageTable {
   id: Generated<string>
-  deployment: string
+  activity: string
   kind: string
   sent_by: string
   data: JSONColumnType<Record<string, unknown>, string | undefined, string>
@@ -114,7 +126,7 @@ interface MessageTable {
 }
 
 interface JudgeStateTable {
-  deployment: string
+  activity: string
   phase: string
   state: JSONColumnType<object>
   cursor: string | null
@@ -123,19 +135,24 @@ interface JudgeStateTable {
 }
 
 interface EvidenceTable {
-  deployment: string
+  activity: string
   kind: string
   data: Buffer
   created_at: Time
 }
 
 interface EventTable {
-  sequence: Generated<string>
+  sequence: string
   at: Time
   type: Event['type']
   environment: string | null
-  deployment: string | null
+  activity: string | null
   data: JSONColumnType<Record<string, unknown>>
+}
+
+interface EventCounterTable {
+  id: Generated<boolean>
+  last: string
 }
 
 interface SecretTable {
@@ -147,7 +164,7 @@ interface SecretTable {
 }
 
 interface RollbackTable {
-  deployment: string
+  activity: string
   environment: string
   seconds: number
   way: string
@@ -155,6 +172,7 @@ interface RollbackTable {
 }
 
 export type Database = Kysely<Tables>
+export type Transaction = KyselyTransaction<Tables>
 
 export interface OpenedDatabase {
   readonly database: Database

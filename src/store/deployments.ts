@@ -1,10 +1,31 @@
 import { type Selectable, sql, type Updateable } from 'kysely'
-import { assertMove, type DeploymentState, outcomes } from '../model/deployment.ts'
-import type { Database, DeploymentRequest, Tables } from './database.ts'
-import { jsonb } from './jsonb.ts'
+import { type DeploymentKind, deploymentKinds } from '../model/activity.ts'
+import { assertMove, type DeploymentState, isOutcome } from '../model/deployment.ts'
+import { type ActivityChange, type ActivityRow, insertActivity, lockActivity } from './activities.ts'
+import type { Database, DeploymentRequest, Tables, Transaction } from './database.ts'
 
-export type DeploymentRow = Selectable<Tables['deployments']>
-export type StepRow = Selectable<Tables['deployment_steps']>
+type OwnColumns = Omit<Tables['deployments'], 'activity'>
+
+/** An activity that is a deployment or a rollback, with what only those have. */
+export type DeploymentRow = Omit<ActivityRow, 'kind' | 'state' | 'request'> &
+  Selectable<OwnColumns> & {
+    readonly kind: DeploymentKind
+    readonly state: DeploymentState
+    readonly request: DeploymentRequest
+  }
+export type DeploymentChange = Omit<ActivityChange, 'kind' | 'state' | 'request'> & Updateable<OwnColumns>
+
+const ownColumns = [
+  'strategy',
+  'artifact',
+  'release',
+  'previous_release',
+  'weight',
+  'plan',
+  'verdict',
+  'differences',
+  'serving_at',
+] as const satisfies readonly (keyof OwnColumns)[]
 
 export async function insertDeployment(
   database: Database,
@@ -16,39 +37,32 @@ export async function insertDeployment(
     readonly idempotencyKey: string | null
   },
 ): Promise<{ readonly row: DeploymentRow; readonly isNew: boolean }> {
-  const { rows } = await sql<{ number: string }>`select nextval('deployment_number') as number`.execute(database)
-  const number = rows[0]?.number ?? '0'
-  const inserted = await database
-    .insertInto('deployments')
-    .values({
-      id: `d${number}`,
-      number,
-      kind: deployment.request.kind,
-      environment: deployment.environment,
-      state: 'queued',
-      strategy: deployment.strategy,
-      request: jsonb(deployment.request),
-      requested_by: deployment.requestedBy,
-      idempotency_key: deployment.idempotencyKey,
-    })
-    .onConflict((conflict) => conflict.column('idempotency_key').doNothing())
-    .returningAll()
-    .executeTakeFirst()
-  if (inserted !== undefined) return { row: inserted, isNew: true }
-  const row = await database
-    .selectFrom('deployments')
-    .selectAll()
-    .where('idempotency_key', '=', deployment.idempotencyKey)
-    .executeTakeFirstOrThrow()
-  return { row, isNew: false }
+  const { rows } = await sql<{ id: string }>`select 'd' || nextval('deployment_number') as id`.execute(database)
+  const { environment, request, requestedBy, idempotencyKey } = deployment
+  const { row, isNew } = await insertActivity(database, {
+    id: rows[0]?.id ?? '',
+    kind: deploymentKinds[request.kind],
+    environment,
+    state: 'queued',
+    request,
+    requestedBy,
+    idempotencyKey,
+  })
+  if (isNew) {
+    await database
+      .insertInto('deployments')
+      .values({ activity: row.id, strategy: deployment.strategy })
+      .executeTakeFirstOrThrow()
+  }
+  return { row: await getDeployment(database, row.id), isNew }
 }
 
 export function getDeployment(database: Database, id: string): Promise<DeploymentRow> {
-  return database.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  return deployments(database).where('activities.id', '=', id).executeTakeFirstOrThrow()
 }
 
 export function findDeployment(database: Database, id: string): Promise<DeploymentRow | undefined> {
-  return database.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
+  return deployments(database).where('activities.id', '=', id).executeTakeFirst()
 }
 
 export function listDeployments(
@@ -60,90 +74,56 @@ export function listDeployments(
     readonly running?: boolean
   },
 ): Promise<DeploymentRow[]> {
-  let select = database.selectFrom('deployments').selectAll()
+  let select = deployments(database)
   if (query.environment !== undefined) select = select.where('environment', '=', query.environment)
-  if (query.before !== undefined) select = select.where('number', '<', String(query.before))
-  if (query.running === true) select = select.where('state', 'not in', outcomes)
-  return select.orderBy('number', 'desc').limit(query.limit).execute()
+  if (query.before !== undefined) select = select.where('ordinal', '<', String(query.before))
+  if (query.running === true) select = select.where('finished_at', 'is', null)
+  return select.orderBy('ordinal', 'desc').limit(query.limit).execute()
 }
 
 /**
- * Compare-and-set on the state, with what changes with it in the same transaction: an illegal move throws
- * `STATE_CONFLICT`, so a stale writer can never win, and nobody sees a state without its reason.
+ * Moves within the caller's transaction, with what changes at the same time: an illegal move throws `STATE_CONFLICT`, so
+ * a stale writer can never win, and nobody sees a state without its reason. Answers what was there before as well.
  */
 export async function moveDeployment(
-  database: Database,
+  transaction: Transaction,
   id: string,
   to: DeploymentState,
-  changeFor: (row: DeploymentRow) => Updateable<Tables['deployments']> = () => ({}),
-): Promise<DeploymentRow> {
-  return database.transaction().execute(async (transaction) => {
-    const row = await transaction
-      .selectFrom('deployments')
-      .selectAll()
-      .where('id', '=', id)
-      .forUpdate()
-      .executeTakeFirstOrThrow()
-    assertMove(row.state, to)
-    return transaction
-      .updateTable('deployments')
-      .set({ ...changeFor(row), state: to })
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirstOrThrow()
-  })
+  changeFor: (row: DeploymentRow) => DeploymentChange = () => ({}),
+): Promise<{ readonly before: DeploymentRow; readonly row: DeploymentRow }> {
+  await lockActivity(transaction, id)
+  const before = await getDeployment(transaction, id)
+  if (before.state === to) return { before, row: before }
+  assertMove(before.state, to)
+  const ended = isOutcome(to) ? { finished_at: new Date() } : {}
+  await write(transaction, id, { ...ended, ...changeFor(before) }, to)
+  return { before, row: await getDeployment(transaction, id) }
 }
 
-export async function updateDeployment(
-  database: Database,
-  id: string,
-  change: Updateable<Tables['deployments']>,
-): Promise<void> {
-  await database.updateTable('deployments').set(change).where('id', '=', id).execute()
+export function updateDeployment(database: Database, id: string, change: DeploymentChange): Promise<void> {
+  if (database.isTransaction) return write(database, id, change)
+  return database.transaction().execute((transaction) => write(transaction, id, change))
 }
 
-export function listSteps(database: Database, deployment: string): Promise<StepRow[]> {
+async function write(database: Database, id: string, change: DeploymentChange, state?: DeploymentState): Promise<void> {
+  const isOwn = (column: string) => ownColumns.some((own) => own === column)
+  const entries = Object.entries(change)
+  const own = Object.fromEntries(entries.filter(([column]) => isOwn(column)))
+  const shared = Object.fromEntries(entries.filter(([column]) => !isOwn(column)))
+  if (state !== undefined || Object.keys(shared).length > 0) {
+    const moved = state === undefined ? shared : { ...shared, state }
+    await database.updateTable('activities').set(moved).where('id', '=', id).execute()
+  }
+  if (Object.keys(own).length > 0) {
+    await database.updateTable('deployments').set(own).where('activity', '=', id).execute()
+  }
+}
+
+function deployments(database: Database) {
   return database
-    .selectFrom('deployment_steps')
-    .selectAll()
-    .where('deployment', '=', deployment)
-    .orderBy('position')
-    .execute()
-}
-
-export async function putStep(
-  database: Database,
-  step: {
-    readonly deployment: string
-    readonly name: string
-    readonly state: StepRow['state']
-    readonly detail?: string | null
-  },
-): Promise<void> {
-  const now = new Date()
-  const ended = step.state === 'done' || step.state === 'failed' || step.state === 'skipped'
-  await database
-    .insertInto('deployment_steps')
-    .values((eb) => ({
-      deployment: step.deployment,
-      name: step.name,
-      state: step.state,
-      detail: step.detail ?? null,
-      position: eb
-        .selectFrom('deployment_steps')
-        .select(sql<number>`coalesce(max(position), 0) + 1`.as('position'))
-        .where('deployment', '=', step.deployment)
-        .$castTo<number>(),
-      started_at: step.state === 'pending' ? null : now,
-      finished_at: ended ? now : null,
-    }))
-    .onConflict((conflict) =>
-      conflict.columns(['deployment', 'name']).doUpdateSet((eb) => ({
-        state: step.state,
-        detail: step.detail === undefined ? eb.ref('deployment_steps.detail') : step.detail,
-        started_at: eb.fn.coalesce('deployment_steps.started_at', eb.ref('excluded.started_at')),
-        finished_at: ended ? now : null,
-      })),
-    )
-    .execute()
+    .selectFrom('activities')
+    .innerJoin('deployments', 'deployments.activity', 'activities.id')
+    .selectAll('activities')
+    .select(ownColumns)
+    .$castTo<DeploymentRow>()
 }

@@ -1,23 +1,26 @@
 import { sql } from 'kysely'
-import { isOutcome } from '../model/deployment.ts'
+import type { ActivityRow } from './activities.ts'
 import type { Database } from './database.ts'
 
 export interface Lease {
   readonly environment: string
-  readonly deployment: string
+  readonly activity: string
   /** Rises with every lease of the environment; the edge refuses tables with a lower one. */
   readonly fence: number
 }
 
 /**
- * One deployment shifts traffic at a time per environment (DESIGN, law 6). Answers the lease, or who holds it.
- * A holder that has reached its outcome holds nothing any more, also when it died before it could say so.
+ * One activity at a time has an environment's traffic, or the whole of it, to itself (DESIGN, law 6). Answers the lease, or
+ * who holds it. A holder that has reached its outcome holds nothing any more, also when it died before it could say so.
+ * What needs nothing waits for nobody and holds nobody up: it works under the fence that is in force.
  */
 export async function acquireLease(
   database: Database,
-  environment: string,
-  deployment: string,
+  { id: activity, environment, needs }: Pick<ActivityRow, 'id' | 'environment' | 'needs'>,
 ): Promise<{ readonly lease: Lease } | { readonly holder: string }> {
+  if (needs === 'nothing') {
+    return { lease: { environment, activity, fence: await currentFence(database, environment) } }
+  }
   return database.transaction().execute(async (transaction) => {
     const row = await transaction
       .selectFrom('environments')
@@ -25,31 +28,31 @@ export async function acquireLease(
       .where('key', '=', environment)
       .forUpdate()
       .executeTakeFirstOrThrow()
-    if (row.lease_holder === deployment) return { lease: { environment, deployment, fence: Number(row.fence) } }
+    if (row.lease_holder === activity) return { lease: { environment, activity, fence: Number(row.fence) } }
     if (row.lease_holder !== null) {
       const holder = await transaction
-        .selectFrom('deployments')
-        .select('state')
+        .selectFrom('activities')
+        .select('finished_at')
         .where('id', '=', row.lease_holder)
         .executeTakeFirst()
-      if (holder !== undefined && !isOutcome(holder.state)) return { holder: row.lease_holder }
+      if (holder !== undefined && holder.finished_at === null) return { holder: row.lease_holder }
     }
     const updated = await transaction
       .updateTable('environments')
-      .set({ lease_holder: deployment, fence: sql`fence + 1` })
+      .set({ lease_holder: activity, fence: sql`fence + 1` })
       .where('key', '=', environment)
       .returning('fence')
       .executeTakeFirstOrThrow()
-    return { lease: { environment, deployment, fence: Number(updated.fence) } }
+    return { lease: { environment, activity, fence: Number(updated.fence) } }
   })
 }
 
-export async function releaseLease(database: Database, environment: string, deployment: string): Promise<void> {
+export async function releaseLease(database: Database, environment: string, activity: string): Promise<void> {
   await database
     .updateTable('environments')
     .set({ lease_holder: null })
     .where('key', '=', environment)
-    .where('lease_holder', '=', deployment)
+    .where('lease_holder', '=', activity)
     .execute()
 }
 

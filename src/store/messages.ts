@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 import { jsonb } from './jsonb.ts'
 
-/** Everything a running deployment can be told. A message stays: a restarted workflow reads it again. */
+/** Everything a running activity can be told. A message stays: a restarted workflow reads it again. */
 export const messageKinds = ['cancel', 'roll-back', 'supersede', 'replace', 'end-bake', 'answer'] as const
 export type MessageKind = (typeof messageKinds)[number]
 
@@ -12,22 +12,18 @@ export interface Message {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-export async function insertMessage(
-  database: Database,
-  deployment: string,
-  message: Omit<Message, 'id'>,
-): Promise<void> {
+export async function insertMessage(database: Database, activity: string, message: Omit<Message, 'id'>): Promise<void> {
   await database
-    .insertInto('deployment_messages')
-    .values({ deployment, kind: message.kind, sent_by: message.by, data: jsonb(message.data) })
+    .insertInto('activity_messages')
+    .values({ activity, kind: message.kind, sent_by: message.by, data: jsonb(message.data) })
     .execute()
 }
 
-export async function listMessages(database: Database, deployment: string): Promise<Message[]> {
+export async function listMessages(database: Database, activity: string): Promise<Message[]> {
   const rows = await database
-    .selectFrom('deployment_messages')
+    .selectFrom('activity_messages')
     .selectAll()
-    .where('deployment', '=', deployment)
+    .where('activity', '=', activity)
     .orderBy('id')
     .execute()
   return rows.map((row) => ({ id: Number(row.id), kind: row.kind as MessageKind, by: row.sent_by, data: row.data }))

@@ -62,7 +62,7 @@ export async function listReleasesWithUse(database: Database): Promise<ReleaseWi
         .exists(
           eb
             .selectFrom('deployments')
-            .select('id')
+            .select('activity')
             .whereRef('deployments.release', '=', 'releases.id')
             .where('serving_at', 'is not', null),
         )
@@ -72,7 +72,8 @@ export async function listReleasesWithUse(database: Database): Promise<ReleaseWi
         .exists(
           eb
             .selectFrom('deployments')
-            .select('id')
+            .innerJoin('activities', 'activities.id', 'deployments.activity')
+            .select('activity')
             .where('finished_at', 'is', null)
             .where((or) =>
               or.or([
@@ -118,7 +119,7 @@ export function findReleaseToReturnTo(
   return database
     .selectFrom('releases')
     .selectAll('releases')
-    .innerJoin('deployments', 'deployments.id', 'releases.deployment')
+    .innerJoin('deployments', 'deployments.activity', 'releases.deployment')
     .where('releases.environment', '=', environment)
     .where('releases.id', '<>', serving)
     .where('releases.state', 'in', ['warm', 'kept', 'serving'])

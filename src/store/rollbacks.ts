@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 export async function recordRollback(
   database: Database,
   rollback: {
-    readonly deployment: string
+    readonly activity: string
     readonly environment: string
     readonly seconds: number
     readonly way: string
@@ -13,7 +13,7 @@ export async function recordRollback(
   await database
     .insertInto('rollbacks')
     .values(rollback)
-    .onConflict((conflict) => conflict.column('deployment').doNothing())
+    .onConflict((conflict) => conflict.column('activity').doNothing())
     .execute()
 }
 

@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EventLog } from '../engine/event-log.ts'
 import { Mailbox } from '../engine/mailbox.ts'
+import type { DeploymentState } from '../model/deployment.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import {
-  insertDeployment,
-  listDeployments,
-  listSteps,
-  moveDeployment,
-  putStep,
-  updateDeployment,
-} from './deployments.ts'
+import { listSteps, putStep } from './activities.ts'
+import { insertDeployment, listDeployments, moveDeployment, updateDeployment } from './deployments.ts'
 import { ensureEnvironment, rememberHttpPort } from './environments.ts'
 import { findEvidence, findJudgeState, putEvidence, putJudgeState } from './judge-states.ts'
 import { acquireLease, currentFence, releaseLease } from './leases.ts'
@@ -40,6 +35,9 @@ async function newDeployment(environment: string, idempotencyKey: string | null 
     idempotencyKey,
   })
 }
+
+const move = (id: string, to: DeploymentState) =>
+  store.database.transaction().execute((transaction) => moveDeployment(transaction, id, to))
 
 const record = (environment: string): Omit<ReleaseRecord, 'id'> => ({
   environment,
@@ -99,6 +97,7 @@ describe('migrations', () => {
     const migrations = await listMigrations()
     expect(Object.fromEntries(migrations.map(({ version, checksum }) => [version, checksum]))).toEqual({
       1: 'bb40038995f75833b9f0480b876b6024e6960411e381c76a8562747719ea65bd',
+      2: '4e6c86593700fa6f12341e48bc80581b12d275b41bf3ec183ec4ce2635213316',
     })
   })
 
@@ -136,26 +135,23 @@ describe('deployments', () => {
     const again = await newDeployment(environment, `key ${environment}`)
     const second = await newDeployment(environment)
     expect(again).toMatchObject({ isNew: false, row: { id: first.row.id } })
-    expect(Number(second.row.number)).toBeGreaterThan(Number(first.row.number))
+    expect(Number(second.row.ordinal)).toBeGreaterThan(Number(first.row.ordinal))
     const listed = await listDeployments(store.database, { environment, limit: 10 })
     expect(listed.map((row) => row.id)).toEqual([second.row.id, first.row.id])
   })
 
   test('refuse an illegal move, also when two try at once', async () => {
     const { row } = await newDeployment(await newEnvironment())
-    await expect(moveDeployment(store.database, row.id, 'succeeded')).rejects.toMatchObject({ code: 'STATE_CONFLICT' })
-    const results = await Promise.allSettled([
-      moveDeployment(store.database, row.id, 'failed'),
-      moveDeployment(store.database, row.id, 'cancelled'),
-    ])
+    await expect(move(row.id, 'succeeded')).rejects.toMatchObject({ code: 'STATE_CONFLICT' })
+    const results = await Promise.allSettled([move(row.id, 'failed'), move(row.id, 'cancelled')])
     expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected'])
   })
 
   test('keep their steps in the order of their first appearance', async () => {
     const { row } = await newDeployment(await newEnvironment())
-    await putStep(store.database, { deployment: row.id, name: 'build', state: 'running' })
-    await putStep(store.database, { deployment: row.id, name: 'launch', state: 'running' })
-    await putStep(store.database, { deployment: row.id, name: 'build', state: 'done', detail: 'reused' })
+    await putStep(store.database, { activity: row.id, name: 'build', state: 'running' })
+    await putStep(store.database, { activity: row.id, name: 'launch', state: 'running' })
+    await putStep(store.database, { activity: row.id, name: 'build', state: 'done', detail: 'reused' })
     const steps = await listSteps(store.database, row.id)
     expect(steps.map(({ name, state, detail }) => ({ name, state, detail }))).toEqual([
       { name: 'build', state: 'done', detail: 'reused' },
@@ -168,27 +164,27 @@ describe('leases', () => {
   test('are held by one deployment, with a fence that rises with each', async () => {
     const environment = await newEnvironment()
     const [a, b] = [await newDeployment(environment), await newDeployment(environment)]
-    const first = await acquireLease(store.database, environment, a.row.id)
-    expect(first).toEqual({ lease: { environment, deployment: a.row.id, fence: 1 } })
-    expect(await acquireLease(store.database, environment, a.row.id)).toEqual(first)
-    expect(await acquireLease(store.database, environment, b.row.id)).toEqual({ holder: a.row.id })
+    const first = await acquireLease(store.database, a.row)
+    expect(first).toEqual({ lease: { environment, activity: a.row.id, fence: 1 } })
+    expect(await acquireLease(store.database, a.row)).toEqual(first)
+    expect(await acquireLease(store.database, b.row)).toEqual({ holder: a.row.id })
     await releaseLease(store.database, environment, a.row.id)
-    expect(await acquireLease(store.database, environment, b.row.id)).toMatchObject({ lease: { fence: 2 } })
+    expect(await acquireLease(store.database, b.row)).toMatchObject({ lease: { fence: 2 } })
     expect(await currentFence(store.database, environment)).toBe(2)
   })
 
   test('of a deployment that ended without giving it back are free', async () => {
     const environment = await newEnvironment()
     const [a, b] = [await newDeployment(environment), await newDeployment(environment)]
-    await acquireLease(store.database, environment, a.row.id)
-    await moveDeployment(store.database, a.row.id, 'failed')
-    expect(await acquireLease(store.database, environment, b.row.id)).toMatchObject({ lease: { fence: 2 } })
+    await acquireLease(store.database, a.row)
+    await move(a.row.id, 'failed')
+    expect(await acquireLease(store.database, b.row)).toMatchObject({ lease: { fence: 2 } })
   })
 
   test('go to exactly one of many that ask at once', async () => {
     const environment = await newEnvironment()
     const deployments = await Promise.all(Array.from({ length: 8 }, () => newDeployment(environment)))
-    const results = await Promise.all(deployments.map(({ row }) => acquireLease(store.database, environment, row.id)))
+    const results = await Promise.all(deployments.map(({ row }) => acquireLease(store.database, row)))
     expect(results.filter((result) => 'lease' in result)).toHaveLength(1)
   })
 })
@@ -221,7 +217,7 @@ describe('events', () => {
     const { row } = await newDeployment(environment)
     const events = new EventLog(store.database)
     const append = (index: number) =>
-      events.append({ type: 'deployment.log', environment, deployment: row.id, data: { index } })
+      events.append({ type: 'deployment.log', environment, activity: row.id, data: { index } })
     await Promise.all(Array.from({ length: 20 }, (_, index) => append(index)))
     const abort = new AbortController()
     const seen: number[] = []

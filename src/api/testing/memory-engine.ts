@@ -83,7 +83,8 @@ export class MemoryEngine implements Engine {
   readonly events: Engine['events'] = { stream: (query) => this.#stream(query) }
 
   tell(event: NewEvent): void {
-    this.log.push({ sequence: this.log.length + 1, at: new Date().toISOString(), ...event })
+    const { deployment: activity } = event
+    this.log.push({ sequence: this.log.length + 1, at: new Date().toISOString(), activity, ...event })
     for (const listener of this.#listeners) listener()
   }
 
@@ -168,7 +169,7 @@ export class MemoryEngine implements Engine {
 
   async *#stream(query: Parameters<Engine['events']['stream']>[0]): AsyncGenerator<Event> {
     const { signal, deployment, environment } = query
-    let after = query.after
+    let after = query.after === 'now' ? this.log.length : query.after
     while (!signal.aborted) {
       const next = this.log.find(
         (event) =>

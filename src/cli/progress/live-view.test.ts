@@ -6,6 +6,7 @@ import { cut, displayWidth } from './width.ts'
 
 const event = (type: Event['type'], data: Event['data']): Event => ({
   sequence: 1,
+  activity: 'd1',
   at: new Date().toISOString(),
   type,
   environment: 'shop.production',

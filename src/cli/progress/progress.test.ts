@@ -9,6 +9,7 @@ import { renderProgress } from './render.ts'
 const BEGIN = Date.parse('2026-01-01T00:00:00.000Z')
 const event = (second: number, type: Event['type'], data: Event['data']): Event => ({
   sequence: second,
+  activity: 'd1',
   at: new Date(BEGIN + second * 1000).toISOString(),
   type,
   environment: 'shop.production',

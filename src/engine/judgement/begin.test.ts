@@ -25,7 +25,7 @@ const record = (id: string): ReleaseRecord => {
 const run: DeploymentRun = {
   deployment: 'd2',
   environment: 'shop.production',
-  lease: { environment: 'shop.production', deployment: 'd2', fence: 1 },
+  lease: { environment: 'shop.production', activity: 'd2', fence: 1 },
   release: record('r2'),
   base: record('r1'),
   settings: deployRequest().config.strategy,

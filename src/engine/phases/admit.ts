@@ -16,7 +16,7 @@ export async function admit(context: EngineContext, deployment: string, replace:
       for (;;) {
         const change = nextChange(context, row.environment, signal)
         const others = await othersRunning(context, row)
-        const newer = others.find((other) => Number(other.number) > Number(row.number) && isAdmitted(other))
+        const newer = others.find((other) => Number(other.ordinal) > Number(row.ordinal) && isAdmitted(other))
         if (newer !== undefined && row.kind === 'deploy') {
           throw new SluiceError('SUPERSEDED', `superseded by the newer deployment ${newer.id}`, {
             hint: 'nothing to do: the newer deployment goes on',
@@ -25,7 +25,7 @@ export async function admit(context: EngineContext, deployment: string, replace:
         }
         for (const other of others) await askToGiveWay(context, row, other, replace, told)
         if (!others.some((other) => isMoving(other.state))) {
-          const result = await acquireLease(context.database, row.environment, deployment)
+          const result = await acquireLease(context.database, row)
           if ('lease' in result) return result.lease
         }
         await change
@@ -41,7 +41,7 @@ export async function takeLeaseBack(context: EngineContext, row: DeploymentRow):
   const signal = AbortSignal.timeout(60_000)
   for (;;) {
     const change = nextChange(context, row.environment, signal)
-    const result = await acquireLease(context.database, row.environment, row.id)
+    const result = await acquireLease(context.database, row)
     if ('lease' in result) return result.lease
     if (!told.has(result.holder)) {
       told.add(result.holder)
@@ -68,7 +68,7 @@ async function askToGiveWay(
   replace: boolean,
   told: Set<string>,
 ): Promise<void> {
-  const isOlder = Number(other.number) < Number(row.number)
+  const isOlder = Number(other.ordinal) < Number(row.ordinal)
   const message = isOlder ? wayToGive(other.state) : null
   if (message === null || (message === 'replace' && !replace) || told.has(`${other.id} ${message}`)) return
   told.add(`${other.id} ${message}`)

@@ -51,7 +51,7 @@ export async function compensate(
     )
     if (hadTraffic) {
       await recordRollback(context.database, {
-        deployment: run.deployment,
+        activity: run.deployment,
         environment: run.environment,
         seconds: (context.clock.monotonicMs() - startedMs) / 1000,
         way: 'warm',
