@@ -334,6 +334,6 @@ export class NodeEdge implements Edge {
 }
 
 function checkBackend(backend: Backend, nowMs: number): void {
-  for (const occupation of backend.occupations) occupation.check(nowMs)
+  for (const occupation of backend.occupations.all()) occupation.check(nowMs)
   backend.closeIdle(false)
 }

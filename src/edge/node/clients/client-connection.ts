@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Seated } from '../seats.ts'
 import { rawAnswer } from './reply.ts'
 
 export interface ClientLimits {
@@ -7,10 +8,11 @@ export interface ClientLimits {
 }
 
 /** One connection of a client: busy with requests, idle between them, or in the middle of a request head. */
-export class ClientConnection {
+export class ClientConnection implements Seated {
   readonly socket: Socket
   /** Set when the client speaks HTTP/2: it also sends what belongs to no request. */
   session: { close(): void } | null = null
+  seat = -1
   /** Requests and tunnels now. */
   #active = 0
   /** Bytes read when the connection became idle: more means that a head is arriving. */

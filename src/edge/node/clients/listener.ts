@@ -6,6 +6,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import { SluiceError } from '../../../model/error.ts'
 import type { EdgeLimits } from '../../../model/release.ts'
 import { howToBind } from '../../../support/privileged-port.ts'
+import { Seats } from '../seats.ts'
 import type { Certificates } from './certificates.ts'
 import { ClientConnection } from './client-connection.ts'
 import { type ClientRequest, type ClientResponse, rawAnswer } from './reply.ts'
@@ -36,9 +37,8 @@ export class Listener {
   #http: HttpServer
   #http2: Http2Server
   readonly #tls: TlsServer | null
-  readonly #clients = new Set<ClientConnection>()
+  readonly #clients = new Seats<ClientConnection>()
   readonly #bySocket = new WeakMap<object, ClientConnection>()
-  readonly #sessions = new Set<ServerHttp2Session>()
   #limits: EdgeLimits
 
   constructor(settings: ListenerSettings, limits: EdgeLimits, handlers: ListenerHandlers) {
@@ -68,7 +68,7 @@ export class Listener {
   }
 
   get hasRequests(): boolean {
-    return [...this.#clients].some((client) => !client.isIdle)
+    return this.#clients.all().some((client) => !client.isIdle)
   }
 
   /** Throws `PORT_TAKEN`. */
@@ -98,18 +98,18 @@ export class Listener {
   }
 
   check(nowMs: number): void {
-    for (const client of this.#clients) client.check(nowMs, this.#limits)
+    for (const client of this.#clients.all()) client.check(nowMs, this.#limits)
   }
 
   /** Cuts everything: the process is about to end. */
   destroy(): void {
     this.stopListening()
-    for (const client of this.#clients) client.socket.destroy()
+    for (const client of this.#clients.all()) client.socket.destroy()
   }
 
   /** HTTP/2 clients learn at once that they should connect again; nothing in flight is lost by it. */
   sayGoodbye(): void {
-    for (const session of this.#sessions) session.close()
+    for (const { session } of this.#clients.all()) session?.close()
   }
 
   #onConnection(socket: Socket): void {
@@ -189,12 +189,9 @@ export class Listener {
       return
     }
     this.#http2.once('session', (session: ServerHttp2Session) => {
-      if (client !== undefined) {
-        client.session = session
-        this.#bySocket.set(session, client)
-      }
-      this.#sessions.add(session)
-      session.on('close', () => this.#sessions.delete(session))
+      if (client === undefined) return
+      client.session = session
+      this.#bySocket.set(session, client)
     })
     this.#http2.emit('connection', socket)
   }

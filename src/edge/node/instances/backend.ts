@@ -1,10 +1,11 @@
 import type { HealthSettings } from '../../../model/release.ts'
 import type { EdgeInstance, RoutedInstance } from '../../edge.ts'
 import type { SampleCounter } from '../../samples/sample-counter.ts'
+import { type Seated, Seats } from '../seats.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
 /** Something that keeps an instance busy: a request or an upgraded connection. */
-export interface Occupation {
+export interface Occupation extends Seated {
   /** Ends it now. */
   cut(): void
   /** Asks it to end soon; false when there is no way to. */
@@ -28,7 +29,7 @@ export class Backend {
   readonly instance: RoutedInstance
   readonly identity: BackendIdentity
   readonly counter: SampleCounter
-  readonly occupations = new Set<Occupation>()
+  readonly occupations = new Seats<Occupation>()
   health: HealthSettings
   isHealthy = false
   /** Never checked by this process, but known from before: better than nothing. */

@@ -26,7 +26,7 @@ export async function drainBackends(backends: readonly Backend[], options: Drain
   const farewells = new Farewells()
   for (;;) {
     const passedMs = performance.now() - startedAt
-    const left = backends.flatMap((backend) => [...backend.occupations])
+    const left = backends.flatMap((backend) => backend.occupations.all())
     farewells.say(left, { passedMs, withinMs: (deadlineMs * 2) / 3 })
     const isLate = passedMs >= deadlineMs
     const isDone = left.length === 0 || (until === 'streams' && (isLate || farewells.areOver(left, passedMs)))

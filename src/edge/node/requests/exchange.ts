@@ -65,6 +65,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   #streamEnd: string | null = null
   #wantsToGo = false
   waitingSinceMs = 0
+  seat = -1
 
   constructor(start: ExchangeStart) {
     this.#core = start.core

@@ -42,6 +42,7 @@ export class Tunnel implements Occupation, Waiter {
   #saidGoodbyeAtMs = 0
   #sentAtMs = 0
   waitingSinceMs = 0
+  seat = -1
 
   constructor(start: {
     readonly core: Core
