@@ -71,8 +71,8 @@ test('refuses a character that nothing of ours can hold, wherever it stands', as
   const { call, client } = await served()
   const answer = await call('/api/v1/releases/%00')
   expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'USAGE' })])
-  const broken = deployRequest()
-  await expect(client.deploy({ ...broken, by: 'a\0b' }, 'key')).rejects.toMatchObject({ code: 'USAGE' })
+  const reason = { environment: 'a', reason: 'a\0b' }
+  await expect(client.rollback(reason, 'key')).rejects.toMatchObject({ code: 'USAGE' })
   await expect(client.environment('a\0')).rejects.toMatchObject({ code: 'USAGE' })
 })
 
@@ -80,14 +80,14 @@ test('lists every problem of a request at once, and at most a hundred', async ()
   const { call } = await served()
   const good = deployRequest()
   const services = Array.from({ length: 30 }, () => ({ ...good.config.services[0], instances: -1, kind: 'cron', x: 1 }))
-  const few = { ...good, by: '', config: { ...good.config, project: 'Shop!', stickiness: 'yes' } }
+  const few = { ...good, replace: 'no', config: { ...good.config, project: 'Shop!', stickiness: 'yes' } }
   const many = { ...good, config: { ...good.config, services: [...services, ...services] } }
   const post = async (body: object) =>
     (await (await call('/api/v1/deployments', { method: 'POST', body: JSON.stringify(body) })).json()) as {
       detail: string
       problems: { path: string }[]
     }
-  expect((await post(few)).problems.map(({ path }) => path)).toEqual(['config.project', 'config.stickiness', 'by'])
+  expect((await post(few)).problems.map(({ path }) => path)).toEqual(['config.project', 'config.stickiness', 'replace'])
   const answer = await post(many)
   expect(answer.problems).toHaveLength(100)
   expect(answer.detail).toContain('180 problems')
@@ -151,12 +151,12 @@ test('shows environments, holds them, checks a rollback and rolls back', async (
   await client.hold('production', 'maintenance')
   expect(engine.held).toEqual([{ environment: 'production', mode: 'maintenance', service: undefined }])
   expect(await client.checkRollback('production')).toMatchObject({ possible: true, way: 'warm' })
-  expect(await client.rollback({ environment: 'production', by: 'ada' }, 'b')).toMatchObject({ kind: 'rollback' })
+  expect(await client.rollback({ environment: 'production' }, 'b')).toMatchObject({ kind: 'rollback' })
 })
 
 test('stops after it has answered, and says which process it is', async () => {
   const asked: boolean[] = []
-  const { client } = await served({ onShutdown: ({ all }) => void asked.push(all) })
+  const { client } = await served({ onShutdown: (_actor, { all }) => void asked.push(all) })
   expect(await client.control()).toMatchObject({ pid: process.pid, version: '1.2.3' })
   await client.shutdown(true)
   await expect.poll(() => asked).toEqual([true])

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { jsonAnswer, jsonBody, refusals, router } from './router.ts'
 
@@ -27,14 +28,24 @@ const shutdown = createRoute({
   responses: { 202: jsonAnswer(controlSchema, 'It stops now'), ...refusals },
 })
 
-export function controlRoutes({ version, onShutdown }: ApiOptions): OpenAPIHono {
+export function controlRoutes({ version }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
-  const view = () => ({ pid: process.pid, version, uptimeSeconds: Math.round(process.uptime()) })
-  app.openapi(info, (c) => c.json(view(), 200))
+  app.openapi(info, (c) => c.json(view(version), 200))
+  return app
+}
+
+/** What concerns the machine that the control plane runs on. */
+export function machineRoutes({ version, onShutdown }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const app = router()
   app.openapi(shutdown, (c) => {
     const { all } = c.req.valid('json')
-    setTimeout(() => onShutdown({ all }), SHUTDOWN_AFTER_MS)
-    return c.json(view(), 202)
+    const actor = c.get('actor')
+    setTimeout(() => onShutdown(actor, { all }), SHUTDOWN_AFTER_MS)
+    return c.json(view(version), 202)
   })
   return app
+}
+
+function view(version: string): z.infer<typeof controlSchema> {
+  return { pid: process.pid, version, uptimeSeconds: Math.round(process.uptime()) }
 }

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { SluiceError } from '../model/error.ts'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
-import { byWhom, environmentParam, idempotencyHeader, idParam, pageOf, pageQuery } from './schemas/common.ts'
+import { environmentParam, idempotencyHeader, idParam, pageOf, pageQuery } from './schemas/common.ts'
 import { deployRequestSchema } from './schemas/deploy-request.ts'
 import { deploymentSchema, rollbackCheckSchema } from './schemas/deployment.ts'
 
@@ -40,7 +41,7 @@ const cancel = createRoute({
   path: '/deployments/{id}/cancel',
   tags,
   summary: 'Ask a deployment to take everything back',
-  request: { params: idParam, ...jsonBody(z.strictObject({ by: byWhom })) },
+  request: { params: idParam },
   responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
 })
 
@@ -51,7 +52,7 @@ const answer = createRoute({
   summary: 'Answer the open question of a deployment',
   request: {
     params: idParam,
-    ...jsonBody(z.strictObject({ answer: z.enum(['promote', 'roll-back']), by: byWhom })),
+    ...jsonBody(z.strictObject({ answer: z.enum(['promote', 'roll-back']) })),
   },
   responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
 })
@@ -77,7 +78,6 @@ const rollback = createRoute({
       z.strictObject({
         environment: z.string().min(1).max(200),
         release: z.string().min(1).max(64).exactOptional(),
-        by: byWhom,
         reason: z.string().max(2000).exactOptional(),
       }),
     ),
@@ -94,13 +94,13 @@ const checkRollback = createRoute({
   responses: { 200: jsonAnswer(rollbackCheckSchema, 'What was found'), ...notFound, ...refusals },
 })
 
-export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): OpenAPIHono {
+export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): OpenAPIHono<ApiEnv> {
   const { deployments, environments } = engine
   const app = router()
   app.openapi(deploy, async (c) => {
     const key = c.req.valid('header')['idempotency-key']
     const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
-    return c.json(await deployments.deploy(request), 201)
+    return c.json(await deployments.deploy(c.get('actor'), request), 201)
   })
   app.openapi(list, async (c) => {
     const { environment, cursor, limit } = c.req.valid('query')
@@ -113,11 +113,11 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   })
   app.openapi(get, async (c) => c.json(await deployments.get(c.req.valid('param').id), 200))
   app.openapi(cancel, async (c) => {
-    return c.json(await deployments.cancel(c.req.valid('param').id, c.req.valid('json').by), 200)
+    return c.json(await deployments.cancel(c.get('actor'), c.req.valid('param').id), 200)
   })
   app.openapi(answer, async (c) => {
-    const given = c.req.valid('json')
-    return c.json(await deployments.answer(c.req.valid('param').id, given.answer, given.by), 200)
+    const { answer: given } = c.req.valid('json')
+    return c.json(await deployments.answer(c.get('actor'), c.req.valid('param').id, given), 200)
   })
   app.openapi(dossier, async (c) => {
     const { id } = await deployments.get(c.req.valid('param').id)
@@ -130,7 +130,7 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   app.openapi(rollback, async (c) => {
     const key = c.req.valid('header')['idempotency-key']
     const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
-    return c.json(await deployments.rollback(request), 201)
+    return c.json(await deployments.rollback(c.get('actor'), request), 201)
   })
   app.openapi(checkRollback, async (c) => {
     const { environment } = c.req.valid('param')

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
 import { environmentParam, listOf } from './schemas/common.ts'
@@ -44,7 +45,7 @@ const hold = createRoute({
   responses: { 204: { description: 'The edge does so' }, ...notFound, ...refusals },
 })
 
-export function environmentRoutes({ engine: { environments } }: ApiOptions): OpenAPIHono {
+export function environmentRoutes({ engine: { environments } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
   app.openapi(list, async (c) => c.json({ items: await environments.list() }, 200))
   app.openapi(get, async (c) => c.json(await environments.get(c.req.valid('param').environment), 200))
@@ -54,7 +55,7 @@ export function environmentRoutes({ engine: { environments } }: ApiOptions): Ope
   })
   app.openapi(hold, async (c) => {
     const { mode, service } = c.req.valid('json')
-    await environments.hold(c.req.valid('param').environment, mode, service)
+    await environments.hold(c.get('actor'), c.req.valid('param').environment, mode, service)
     return c.body(null, 204)
   })
   return app

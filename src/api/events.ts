@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Engine } from '../engine/engine.ts'
 import { deploymentFrames, eventFrame } from './deployment-events.ts'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { pulledStream, streamHeaders } from './pulled-stream.ts'
 import { notFound, refusals, router } from './router.ts'
@@ -34,7 +35,7 @@ const stream = createRoute({
   },
 })
 
-export function eventRoutes(options: ApiOptions): OpenAPIHono {
+export function eventRoutes(options: ApiOptions): OpenAPIHono<ApiEnv> {
   const { engine, pingMs = PING_MS, stallMs = STALL_MS } = options
   const app = router()
   app.openapi(stream, async (c) => {

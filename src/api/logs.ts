@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { LogLine } from '../targets/target.ts'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { pulledStream, streamHeaders } from './pulled-stream.ts'
 import { notFound, refusals, router } from './router.ts'
@@ -36,7 +37,7 @@ const logs = createRoute({
   },
 })
 
-export function logRoutes({ engine, pingMs = PING_MS, stallMs = STALL_MS }: ApiOptions): OpenAPIHono {
+export function logRoutes({ engine, pingMs = PING_MS, stallMs = STALL_MS }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
   app.openapi(logs, async (c) => {
     const { service, release, tail, follow } = c.req.valid('query')

@@ -7,7 +7,7 @@ import { openApiDocument } from './openapi.ts'
 export function openApiText(): string {
   const resources = resourceRoutes({
     engine: {} as Engine,
-    token: '',
+    identify: () => null,
     version: '',
     log: silentLog,
     onShutdown: () => {},

@@ -1,7 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { ApiEnv } from './guard.ts'
 
 /** The OpenAPI document of these routes. */
-export function openApiDocument(resources: OpenAPIHono): object {
+export function openApiDocument(resources: OpenAPIHono<ApiEnv>): object {
   resources.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   return resources.getOpenAPI31Document({
     openapi: '3.1.0',

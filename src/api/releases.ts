@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, notFound, refusals, router } from './router.ts'
 import { idParam, pageOf, pageQuery } from './schemas/common.ts'
@@ -24,7 +25,7 @@ const get = createRoute({
   responses: { 200: jsonAnswer(releaseSchema, 'The release'), ...notFound, ...refusals },
 })
 
-export function releaseRoutes({ engine }: ApiOptions): OpenAPIHono {
+export function releaseRoutes({ engine }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
   app.openapi(list, async (c) => {
     const { environment, cursor, limit } = c.req.valid('query')

@@ -1,11 +1,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { SluiceError } from '../model/error.ts'
+import type { ApiEnv } from './guard.ts'
 import { invalidRequest } from './problem.ts'
 import { problemSchema } from './schemas/common.ts'
 
 /** A router whose refusals are all of one form. */
-export function router(): OpenAPIHono {
-  return new OpenAPIHono({
+export function router(): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
       const place = result.target === 'json' ? 'body' : result.target
       if (!result.success) throw invalidRequest(place, result.error)

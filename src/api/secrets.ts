@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
 import { environmentParam, listOf } from './schemas/common.ts'
@@ -35,18 +36,18 @@ const remove = createRoute({
   responses: { 204: { description: 'It is gone' }, ...notFound, ...refusals },
 })
 
-export function secretRoutes({ engine: { secrets } }: ApiOptions): OpenAPIHono {
+export function secretRoutes({ engine: { secrets } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
   app.openapi(list, async (c) => {
     return c.json({ items: await secrets.list(c.req.valid('param').environment) }, 200)
   })
   app.openapi(set, async (c) => {
     const { environment, name } = c.req.valid('param')
-    return c.json(await secrets.set(environment, name, c.req.valid('json').value), 200)
+    return c.json(await secrets.set(c.get('actor'), environment, name, c.req.valid('json').value), 200)
   })
   app.openapi(remove, async (c) => {
     const { environment, name } = c.req.valid('param')
-    await secrets.remove(environment, name)
+    await secrets.remove(c.get('actor'), environment, name)
     return c.body(null, 204)
   })
   return app

@@ -58,7 +58,6 @@ export interface Context {
   readonly execPath: string
   /** Aborted by the first Ctrl-C: detach, say how to go on, leave. */
   readonly interrupted: AbortSignal
-  readonly by: string
   /** To standard error; never the answer. */
   say(line: string): void
   /** One line of a long answer to standard output, at once. */

@@ -60,7 +60,6 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
     environment,
     execPath,
     interrupted: options.interrupted,
-    by: environment.SLUICE_USER ?? userName(),
     say,
     print: (line) => stdout.write(`${line}\n`),
     emit: (type, data) => {
@@ -73,7 +72,7 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
           hint: 'start it with `sluice up`; another home is chosen with --home or SLUICE_HOME',
         })
       }
-      return clientFor(home, living, start ? () => ensure(edge) : null)
+      return clientFor(home, living, environment.SLUICE_USER ?? userName(), start ? () => ensure(edge) : null)
     },
     confirm: (question) => confirmed(options, question),
     readInput: async () => (stdin.isTTY ? null : text(stdin)),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createApi, serveApi } from '../api/index.ts'
+import { createApi, ownerToken, serveApi } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
 import { databaseHosts } from '../databases/database-hosts.ts'
@@ -17,6 +17,7 @@ import { type Home, homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
 import { userEnvironment } from '../support/user-environment.ts'
+import { userName } from '../support/user-name.ts'
 import { type LocalTarget, localTarget } from '../targets/local/local-target.ts'
 import { type EdgeChoice, startEdge } from './edge-choice.ts'
 import { keepEdge } from './edge-keeper.ts'
@@ -26,6 +27,8 @@ import { policyFor } from './policy.ts'
 const START_MS = 60_000
 const RECONCILE_END_MS = 20_000
 const STOP_DATABASE_MS = 20_000
+/** The record of who asked is worth a moment; a database that is gone holds up no stop. */
+const TELL_MS = 1000
 
 export interface ControlPlaneOptions {
   readonly homeRoot: string
@@ -106,10 +109,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   const api = createApi({
     engine: parts.engine,
-    token: options.token,
+    identify: ownerToken(options.token, userName()),
     version: options.version,
     log,
-    onShutdown: options.onShutdown,
+    onShutdown: (actor, what) => {
+      const told = parts.tellStop(actor, what).catch((error: unknown) => log.warn(messageOf(error)))
+      void Promise.race([told, sleep(TELL_MS)]).then(() => options.onShutdown(what))
+    },
     dossier: (deployment, phase) => parts.dossier(deployment, phase),
   })
   await parts.launch()

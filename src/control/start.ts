@@ -30,19 +30,20 @@ export async function livingControlPlane(home: Home): Promise<ControlRecord | nu
   }
 }
 
-export async function addressOf(home: Home, record: ControlRecord): Promise<ControlAddress> {
-  return { port: record.port, token: (await readFile(join(home.control, 'token'), 'utf8')).trim() }
+async function addressOf(home: Home, record: ControlRecord, label: string): Promise<ControlAddress> {
+  return { port: record.port, token: (await readFile(join(home.control, 'token'), 'utf8')).trim(), label }
 }
 
-/** A client of whichever control plane lives on the home; with `ensure` a dead one is started again. */
+/** A client of whichever control plane lives on the home, that calls its user `label`; with `ensure` a dead one is started again. */
 export async function clientFor(
   home: Home,
   record: ControlRecord,
+  label: string,
   ensure: (() => Promise<ControlRecord>) | null,
 ): Promise<ApiClient> {
-  const address = await addressOf(home, record)
+  const address = await addressOf(home, record, label)
   return new ApiClient(
-    ensure === null ? { address } : { address, reconnect: async () => addressOf(home, await patiently(ensure)) },
+    ensure === null ? { address } : { address, reconnect: async () => addressOf(home, await patiently(ensure), label) },
   )
 }
 

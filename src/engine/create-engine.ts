@@ -1,4 +1,5 @@
 import type { DatabaseHosts } from '../databases/database-hosts.ts'
+import type { Actor } from '../model/actor.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
@@ -50,6 +51,8 @@ export interface EngineParts {
   reconcile(signal: AbortSignal): Promise<void>
   /** What a judgement rested on, by default the last of the deployment; null: not judged. */
   dossier(deployment: string, phase?: JudgedPhase): Promise<Dossier | null>
+  /** Tells who asked the control plane to stop. */
+  tellStop(actor: Actor, options: { readonly all: boolean }): Promise<void>
   /** Stops all fleets of all environments (`down --all`). */
   stopFleets(): Promise<void>
   shutdown(): Promise<void>
@@ -109,6 +112,9 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     },
     reconcile: (signal) => reconcileAll(context, signal),
     dossier: (deployment, phase) => findDossier(context, deployment, phase),
+    tellStop: async (actor, { all }) => {
+      await events.append({ type: 'control.stopping', environment: null, activity: null, data: { all, actor } })
+    },
     stopFleets: () => stopFleets(context),
     shutdown: async () => {
       retention.stop()

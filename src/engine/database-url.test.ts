@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { memoryHosts } from '../databases/testing/memory-hosts.ts'
 import type { ReleaseDatabase } from '../model/release.ts'
+import { ada } from '../model/testing/ada.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
 import { getRelease } from '../store/releases.ts'
 import { environmentDatabases } from './database-urls.ts'
@@ -21,11 +22,14 @@ const database: ReleaseDatabase = {
   url: { secret: 'SHOP_DB' },
   release: 'test "$DATABASE_URL" = "$SHOP_DB"',
 }
-const secret = (value: string) => engine.parts.engine.secrets.set(engine.key(), 'SHOP_DB', value)
+const secret = (value: string) => engine.parts.engine.secrets.set(ada, engine.key(), 'SHOP_DB', value)
 
 async function deploy(): Promise<Deployment> {
   const request = engine.request()
-  const { id } = await engine.parts.engine.deployments.deploy({ ...request, config: { ...request.config, database } })
+  const { id } = await engine.parts.engine.deployments.deploy(ada, {
+    ...request,
+    config: { ...request.config, database },
+  })
   return engine.finished(id)
 }
 

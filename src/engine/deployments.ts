@@ -1,3 +1,4 @@
+import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
@@ -13,27 +14,26 @@ import { checkRollback } from './rollback-workflow.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {
   return {
-    deploy: (request) => deploy(context, request),
-    rollback: (request) => rollback(context, request),
+    deploy: (actor, request) => deploy(context, actor, request),
+    rollback: (actor, request) => rollback(context, actor, request),
     checkRollback: async (environment, release): Promise<RollbackCheck> => {
       const { key } = await resolveEnvironment(context, environment)
       return checkRollback(context, key, release ?? null)
     },
-    cancel: (deployment, by) => send(context, deployment, 'cancel', by),
-    answer: (deployment, answer, by) => send(context, deployment, 'answer', by, { answer }),
+    cancel: (actor, deployment) => send(context, actor, deployment, 'cancel'),
+    answer: (actor, deployment, answer) => send(context, actor, deployment, 'answer', { answer }),
     get: async (deployment) => view(context, await existing(context, deployment)),
     list: (query) => list(context, query),
   }
 }
 
-async function deploy(context: EngineContext, request: DeployRequest): Promise<Deployment> {
-  const { config, idempotencyKey, by } = request
+async function deploy(context: EngineContext, actor: Actor, request: DeployRequest): Promise<Deployment> {
+  const { config, idempotencyKey } = request
   const environment = environmentKey(config.project, config.environment)
   const { row } = await context.journal.create({
     environment,
     strategy: config.strategy.name,
-    request: { kind: 'deploy', request },
-    requestedBy: by,
+    request: { kind: 'deploy', request, actor },
     idempotencyKey: idempotencyKey ?? null,
   })
   await context.workflows.start('deploy', row.id, row.id)
@@ -44,24 +44,23 @@ async function deploy(context: EngineContext, request: DeployRequest): Promise<D
  * Recorded as a deployment of its own, but when another is moving traffic the message to it goes out first: that is
  * what takes users off the bad release, and it waits for nothing.
  */
-async function rollback(context: EngineContext, request: RollbackRequest): Promise<Deployment> {
+async function rollback(context: EngineContext, actor: Actor, request: RollbackRequest): Promise<Deployment> {
   const { key } = await resolveEnvironment(context, request.environment)
   const running = await listDeployments(context.database, { environment: key, running: true, limit: 50 })
   const moving = running.find((row) => canBeTakenBack(row.state))
-  if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', request.by, messageData(request))
+  if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', actor, messageData(request))
   const base = moving === undefined ? {} : { release: moving.release, previous_release: moving.previous_release }
   const wanted = {
     environment: key,
     strategy: 'blue-green',
-    request: { kind: 'rollback', release: request.release ?? null, reason: request.reason ?? null },
-    requestedBy: request.by,
+    request: { kind: 'rollback', release: request.release ?? null, reason: request.reason ?? null, actor },
     idempotencyKey: request.idempotencyKey ?? null,
   } as const
   const { row, isNew } = await context.journal.create(wanted, base)
   if (isNew) {
     for (const other of running) {
       if (mayBeSuperseded(other.state)) {
-        await context.mailbox.send(other.id, 'supersede', request.by, { deployment: row.id })
+        await context.mailbox.send(other.id, 'supersede', actor, { deployment: row.id })
       }
     }
   }
@@ -75,9 +74,9 @@ function messageData(request: RollbackRequest): Record<string, unknown> {
 
 async function send(
   context: EngineContext,
+  actor: Actor,
   deployment: string,
   kind: 'cancel' | 'answer',
-  by: string,
   data: Record<string, unknown> = {},
 ): Promise<Deployment> {
   const row = await existing(context, deployment)
@@ -87,7 +86,7 @@ async function send(
         kind === 'cancel' ? 'to go back to the release before, use `sluice rollback`' : 'nothing to answer any more',
     })
   }
-  await context.mailbox.send(deployment, kind, by, data)
+  await context.mailbox.send(deployment, kind, actor, data)
   return view(context, row)
 }
 

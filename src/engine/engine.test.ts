@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import { SluiceError } from '../model/error.ts'
+import type { Event } from '../model/event.ts'
 import type { StrategySettings } from '../model/strategy.ts'
+import { ada } from '../model/testing/ada.ts'
+import { listEvents } from '../store/events.ts'
 import type { EngineParts } from './create-engine.ts'
 import type { Deployment } from './engine.ts'
 import type { MemoryTarget } from './testing/memory-target.ts'
@@ -34,6 +37,11 @@ const deploy = (strategy: Partial<StrategySettings> = {}, change: Partial<Deploy
 const until = (id: string, isReached: (deployment: Deployment) => boolean) => engine.until(id, isReached)
 const finished = (id: string) => engine.finished(id)
 const inState = (id: string, state: Deployment['state']) => until(id, (deployment) => deployment.state === state)
+/** What was told of this test's environment so far, of some kinds. */
+async function eventsOf(...types: Event['type'][]): Promise<readonly Pick<Event, 'type' | 'data'>[]> {
+  const rows = await listEvents(engine.store.database, { after: 0, limit: 10_000, environment: key() })
+  return rows.filter(({ type }) => types.includes(type)).map(({ type, data }) => ({ type, data }))
+}
 const serve = (strategy: Partial<StrategySettings> = {}) => engine.serve(strategy)
 
 describe('a deployment', () => {
@@ -109,7 +117,7 @@ describe('a deployment', () => {
     const { id } = await deploy({ name: 'canary' })
     await until(id, (deployment) => deployment.weight > 0)
     target.failNext('shift', new SluiceError('EDGE_UNREACHABLE', 'no edge'))
-    await parts.engine.deployments.cancel(id, 'test')
+    await parts.engine.deployments.cancel(ada, id)
     expect(await finished(id)).toMatchObject({ state: 'rollback-failed', reason: { code: 'ROLLBACK_FAILED' } })
   })
 })
@@ -165,8 +173,8 @@ describe('a canary', () => {
     const { id } = await deploy({ name: 'canary' })
     const { release } = await until(id, (deployment) => deployment.weight === 0.5)
     const from = target.orders.length
-    await parts.engine.deployments.cancel(id, 'a person')
-    expect(await finished(id)).toMatchObject({ state: 'cancelled', reason: { message: 'cancelled by a person' } })
+    await parts.engine.deployments.cancel(ada, id)
+    expect(await finished(id)).toMatchObject({ state: 'cancelled', reason: { message: 'cancelled by ada' } })
     expect(target.orders.slice(from)).toEqual([`shift ${first.release} - 0`, `retire ${release}`])
   })
 
@@ -175,7 +183,7 @@ describe('a canary', () => {
     judge.say({ action: 'hold', weight: 0.25, ask: true, reasons: [{ test: 'robust', text: 'undecided' }] })
     const { id } = await deploy({ name: 'canary' })
     await until(id, (deployment) => deployment.question !== null)
-    await parts.engine.deployments.answer(id, 'promote', 'a person')
+    await parts.engine.deployments.answer(ada, id, 'promote')
     expect(await finished(id)).toMatchObject({ state: 'succeeded', question: null })
   })
 })
@@ -241,7 +249,7 @@ describe('one writer', () => {
     await until(canary.id, (deployment) => deployment.weight > 0)
     engine.renew()
     await serve()
-    await parts.engine.deployments.cancel(canary.id, 'test')
+    await parts.engine.deployments.cancel(ada, canary.id)
     await finished(canary.id)
   })
 })
@@ -258,7 +266,7 @@ describe('a rollback', () => {
       to: first.release,
     })
     const from = target.orders.length
-    const rollback = await parts.engine.deployments.rollback({ environment, by: 'a person' })
+    const rollback = await parts.engine.deployments.rollback(ada, { environment })
     expect(await finished(rollback.id)).toMatchObject({ state: 'succeeded', release: first.release, kind: 'rollback' })
     expect(await finished(baking.id)).toMatchObject({ state: 'rolled-back' })
     expect(target.orders[from]).toBe(`shift ${first.release} - 0`)
@@ -269,7 +277,7 @@ describe('a rollback', () => {
     const first = await serve()
     const second = await serve()
     expect(await parts.engine.deployments.checkRollback(environment)).toMatchObject({ possible: true, way: 'launch' })
-    const rollback = await parts.engine.deployments.rollback({ environment: key(), by: 'a person' })
+    const rollback = await parts.engine.deployments.rollback(ada, { environment: key() })
     expect(await finished(rollback.id)).toMatchObject({
       state: 'succeeded',
       release: first.release,
@@ -284,7 +292,7 @@ describe('a rollback', () => {
     const first = await serve()
     await serve()
     await serve()
-    const rollback = await parts.engine.deployments.rollback({ environment, release: first.release ?? '', by: 'test' })
+    const rollback = await parts.engine.deployments.rollback(ada, { environment, release: first.release ?? '' })
     expect(await finished(rollback.id)).toMatchObject({ state: 'succeeded', release: first.release })
   })
 
@@ -292,7 +300,7 @@ describe('a rollback', () => {
     await serve()
     const from = target.orders.length
     expect(await parts.engine.deployments.checkRollback(key())).toMatchObject({ possible: false })
-    const rollback = await parts.engine.deployments.rollback({ environment, by: 'test' })
+    const rollback = await parts.engine.deployments.rollback(ada, { environment })
     expect(await finished(rollback.id)).toMatchObject({ state: 'failed', reason: { code: 'NOTHING_TO_ROLL_BACK_TO' } })
     expect(target.orders.slice(from)).toEqual([])
   })
@@ -309,22 +317,40 @@ describe('environments', () => {
   })
 
   test('keep secrets by version, and a release records the versions it was made with', async () => {
-    await parts.engine.secrets.set(key(), 'API_KEY', 'first value')
+    await parts.engine.secrets.set(ada, key(), 'API_KEY', 'first value')
     const first = await serve()
-    await parts.engine.secrets.set(key(), 'API_KEY', 'second value')
+    await parts.engine.secrets.set(ada, key(), 'API_KEY', 'second value')
     const second = await serve()
     expect((await parts.engine.releases.get(first.release ?? '')).record.secrets).toEqual({ API_KEY: 1 })
     expect((await parts.engine.releases.get(second.release ?? '')).record.secrets).toEqual({ API_KEY: 2 })
     expect(second.differences).toContain('secret API_KEY: version 1 → version 2')
-    await parts.engine.secrets.remove(key(), 'API_KEY')
+    await parts.engine.secrets.remove(ada, key(), 'API_KEY')
     expect(await parts.engine.secrets.list(key())).toEqual([])
+    expect(await eventsOf('secret.set', 'secret.removed')).toEqual([
+      { type: 'secret.set', data: { name: 'API_KEY', version: 1, actor: ada } },
+      { type: 'secret.set', data: { name: 'API_KEY', version: 2, actor: ada } },
+      { type: 'secret.removed', data: { name: 'API_KEY', version: 3, actor: ada } },
+    ])
+  })
+
+  test('say who acted: the actor by his name, and what his client called him beside it', async () => {
+    const labelled = { ...ada, label: 'Ada L.' }
+    const first = await finished((await parts.engine.deployments.deploy(labelled, engine.request())).id)
+    expect(first.by).toBe('ada (Ada L.)')
+    await parts.engine.environments.hold(labelled, key(), 'wait')
+    await parts.engine.environments.hold(ada, key(), 'off')
+    expect(await eventsOf('deployment.created', 'environment.hold')).toEqual([
+      { type: 'deployment.created', data: expect.objectContaining({ actor: labelled, by: 'ada (Ada L.)' }) },
+      { type: 'environment.hold', data: expect.objectContaining({ actor: labelled, mode: 'wait' }) },
+      { type: 'environment.hold', data: expect.objectContaining({ actor: ada, mode: 'off' }) },
+    ])
   })
 
   test('show no secret in logs and failures, whichever version of it, set or removed', async () => {
     await serve()
-    await parts.engine.secrets.set(key(), 'API_KEY', 'first value')
-    await parts.engine.secrets.set(key(), 'API_KEY', 'second value')
-    await parts.engine.secrets.remove(key(), 'API_KEY')
+    await parts.engine.secrets.set(ada, key(), 'API_KEY', 'first value')
+    await parts.engine.secrets.set(ada, key(), 'API_KEY', 'second value')
+    await parts.engine.secrets.remove(ada, key(), 'API_KEY')
     target.logLines = ['key=first value', 'key=second value', 'nothing']
     const query = { environment: key(), tail: 10, follow: false, signal: AbortSignal.timeout(10_000) }
     const lines: string[] = []
@@ -338,16 +364,18 @@ describe('environments', () => {
 
   test('come before the first deployment, and looking for them makes no environment', async () => {
     expect(await parts.engine.secrets.list('later.production')).toEqual([])
-    await expect(parts.engine.secrets.set('nowhere', 'A', 'b')).rejects.toMatchObject({ code: 'ENVIRONMENT_UNKNOWN' })
+    await expect(parts.engine.secrets.set(ada, 'nowhere', 'A', 'b')).rejects.toMatchObject({
+      code: 'ENVIRONMENT_UNKNOWN',
+    })
     await expect(parts.engine.environments.get('later.production')).rejects.toMatchObject({
       code: 'ENVIRONMENT_UNKNOWN',
     })
-    await parts.engine.secrets.set('later.production', 'A', 'b')
+    await parts.engine.secrets.set(ada, 'later.production', 'A', 'b')
     expect(await parts.engine.secrets.list('later.production')).toMatchObject([{ name: 'A', version: 1 }])
   })
 
   test('refuse secrets that Sluice would override', async () => {
     for (const name of ['PORT', 'SLUICE_RELEASE'])
-      await expect(parts.engine.secrets.set(key(), name, 'value')).rejects.toMatchObject({ code: 'USAGE' })
+      await expect(parts.engine.secrets.set(ada, key(), name, 'value')).rejects.toMatchObject({ code: 'USAGE' })
   })
 })

@@ -1,3 +1,4 @@
+import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
@@ -20,15 +21,15 @@ export interface Engine {
 
 export interface Deployments {
   /** Records the deployment and starts its workflow; the same idempotency key gives the same deployment. */
-  deploy(request: DeployRequest): Promise<Deployment>
+  deploy(actor: Actor, request: DeployRequest): Promise<Deployment>
   /** To the warm fleet by one weight change, to another kept release by launching it first. Never blocked. */
-  rollback(request: RollbackRequest): Promise<Deployment>
+  rollback(actor: Actor, request: RollbackRequest): Promise<Deployment>
   /** Says beforehand whether a rollback would work; touches nothing. */
   checkRollback(environment: string, release?: string): Promise<RollbackCheck>
   /** A message to the workflow, not a kill. */
-  cancel(deployment: string, by: string): Promise<Deployment>
+  cancel(actor: Actor, deployment: string): Promise<Deployment>
   /** Answers an interruption (`ask`): a person promotes or rolls back. */
-  answer(deployment: string, answer: 'promote' | 'roll-back', by: string): Promise<Deployment>
+  answer(actor: Actor, deployment: string, answer: 'promote' | 'roll-back'): Promise<Deployment>
   get(deployment: string): Promise<Deployment>
   list(query: ListQuery): Promise<Page<Deployment>>
 }
@@ -55,13 +56,13 @@ export interface Environments {
     after?: string,
   ): Promise<{ readonly samples: readonly Sample[]; readonly cursor: string }>
   /** `wait` holds requests, `maintenance` answers 503 with a page, `off` serves. */
-  hold(environment: string, mode: 'off' | 'wait' | 'maintenance', service?: string): Promise<void>
+  hold(actor: Actor, environment: string, mode: 'off' | 'wait' | 'maintenance', service?: string): Promise<void>
 }
 
 export interface Secrets {
-  set(environment: string, name: string, value: string): Promise<SecretInfo>
+  set(actor: Actor, environment: string, name: string, value: string): Promise<SecretInfo>
   list(environment: string): Promise<readonly SecretInfo[]>
-  remove(environment: string, name: string): Promise<void>
+  remove(actor: Actor, environment: string, name: string): Promise<void>
 }
 
 export interface Events {
@@ -89,7 +90,6 @@ export interface RollbackRequest {
   readonly environment: string
   /** Absent: the release that served before. */
   readonly release?: string
-  readonly by: string
   readonly reason?: string
   readonly idempotencyKey?: string
 }
@@ -118,6 +118,7 @@ export interface Deployment {
   /** Null until the release record is written. */
   readonly release: string | null
   readonly previousRelease: string | null
+  /** Name of the actor, with what his client called its user where that is another one. */
   readonly by: string
   readonly createdAt: string
   /** All traffic on the new release. */

@@ -29,7 +29,7 @@ export function environmentsOf(context: EngineContext): Environments {
       }
       return { samples: [], cursor: after ?? '' }
     },
-    hold: async (environment, mode, service) => {
+    hold: async (actor, environment, mode, service) => {
       const { key } = await resolveEnvironment(context, environment)
       await context.hold({ environment: key, mode, ...(service === undefined ? {} : { service }) })
       await rememberHold(context.database, key, mode)
@@ -37,7 +37,7 @@ export function environmentsOf(context: EngineContext): Environments {
         type: 'environment.hold',
         environment: key,
         activity: null,
-        data: { mode, service: service ?? null },
+        data: { mode, service: service ?? null, actor },
       })
     },
   }

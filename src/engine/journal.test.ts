@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Event } from '../model/event.ts'
+import { ada } from '../model/testing/ada.ts'
 import { listSteps } from '../store/activities.ts'
 import { openDatabase } from '../store/database.ts'
 import { listEvents } from '../store/events.ts'
@@ -27,8 +28,7 @@ afterAll(() => store.remove())
 const wanted = (environment: string) => ({
   environment,
   strategy: 'rolling' as const,
-  request: { kind: 'rollback' as const, release: null, reason: null },
-  requestedBy: 'test',
+  request: { kind: 'rollback' as const, release: null, reason: null, actor: ada },
   idempotencyKey: null,
 })
 

@@ -4,6 +4,7 @@ import { isSluiceError } from '../model/error.ts'
 import { environmentOfActivity, putStep } from '../store/activities.ts'
 import type { Database, Transaction } from '../store/database.ts'
 import {
+  actorOf,
   type DeploymentChange,
   type DeploymentRow,
   getDeployment,
@@ -40,7 +41,12 @@ export class Journal {
       if (isNew) {
         await updateDeployment(transaction, row.id, change)
         const { environment, id, kind, strategy, requested_by: by } = row
-        tell({ type: 'deployment.created', environment, activity: id, data: { kind, strategy, by, ...told } })
+        tell({
+          type: 'deployment.created',
+          environment,
+          activity: id,
+          data: { kind, strategy, by, actor: actorOf(row), ...told },
+        })
       }
       return { row, isNew }
     })

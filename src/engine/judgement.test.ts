@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { explain, replay, start, step } from '../judge/index.ts'
 import type { StrategySettings } from '../model/strategy.ts'
+import { ada } from '../model/testing/ada.ts'
 import { findJudgeState } from '../store/judge-states.ts'
 import type { Deployment } from './engine.ts'
 import type { Kept } from './judgement/kept.ts'
@@ -142,7 +143,7 @@ describe('a canary', () => {
     const { release } = await engine.until(id, (deployment) => deployment.weight > 0)
     expect(probed.filter((asked) => asked === release).length).toBeGreaterThanOrEqual(2)
     expect(probed).toContain((await engine.parts.engine.deployments.get(id)).previousRelease)
-    await engine.parts.engine.deployments.cancel(id, 'test')
+    await engine.parts.engine.deployments.cancel(ada, id)
     expect(await engine.finished(id)).toMatchObject({ state: 'cancelled' })
   })
 
@@ -212,7 +213,7 @@ describe('a clock that is set by an hour', () => {
     await engine.until(id, (deployment) => deployment.state === 'baking')
     await judgedAcross(3600, id, 'bake')
     expect(await engine.parts.engine.deployments.get(id)).toMatchObject({ state: 'baking', running: true })
-    await engine.parts.engine.deployments.cancel(id, 'test')
+    await engine.parts.engine.deployments.cancel(ada, id)
     expect(await engine.finished(id)).toMatchObject({ state: 'cancelled' })
   })
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ada } from '../model/testing/ada.ts'
 import { appCommand } from '../targets/local/testing/fixture.ts'
 import { type LocalWorld, localWorld } from '../targets/local/testing/local-world.ts'
 import type { Deployment } from './engine.ts'
@@ -23,7 +24,7 @@ async function deployApp(env: Readonly<Record<string, string>>): Promise<Deploym
   const health = { path: '/health', intervalMs: 200, timeoutMs: 300, passes: 2, failures: 2, readyMs: 1500 }
   const { config } = deployRequest({ service: { start: appCommand(), env, health, instances: 1 } })
   const request = engine.request({}, { config: { ...config, environment: engine.environment() } })
-  return engine.finished((await engine.parts.engine.deployments.deploy(request)).id)
+  return engine.finished((await engine.parts.engine.deployments.deploy(ada, request)).id)
 }
 const logTail = (deployment: Deployment) => deployment.reason?.details?.logTail as readonly string[]
 const nothingServed = 'this was the first deployment here: there is nothing to go back to, so nothing serves now'

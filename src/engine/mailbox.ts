@@ -1,3 +1,4 @@
+import { type Actor, actorWords } from '../model/actor.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Database } from '../store/database.ts'
 import { insertMessage, listMessages, type Message, type MessageKind } from '../store/messages.ts'
@@ -11,8 +12,8 @@ export class Mailbox {
     this.#database = database
   }
 
-  async send(deployment: string, kind: MessageKind, by: string, data: Record<string, unknown> = {}): Promise<void> {
-    await insertMessage(this.#database, deployment, { kind, by, data })
+  async send(deployment: string, kind: MessageKind, actor: Actor, data: Record<string, unknown> = {}): Promise<void> {
+    await insertMessage(this.#database, deployment, { kind, by: actorWords(actor), data: { ...data, actor } })
     for (const wake of this.#waiting.get(deployment) ?? []) wake()
   }
 

@@ -1,5 +1,6 @@
 import { chmod } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ada } from '../model/testing/ada.ts'
 import { listEvents } from '../store/events.ts'
 import type { Deployment } from './engine.ts'
 import { scriptedJudge } from './testing/scripted-judge.ts'
@@ -18,7 +19,10 @@ async function deployWith(release: string, user?: string): Promise<Deployment> {
   const { config } = request
   const services = config.services.map((service) => ({ ...service, ...(user === undefined ? {} : { user }) }))
   const database = { engine: 'postgres' as const, release }
-  const { id } = await engine.parts.engine.deployments.deploy({ ...request, config: { ...config, services, database } })
+  const { id } = await engine.parts.engine.deployments.deploy(ada, {
+    ...request,
+    config: { ...config, services, database },
+  })
   return engine.finished(id)
 }
 

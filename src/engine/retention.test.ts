@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { ArtifactStore } from '../build/artifact-store.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import type { ReleaseState } from '../model/release-state.ts'
+import { ada } from '../model/testing/ada.ts'
 import { insertDeployment, updateDeployment } from '../store/deployments.ts'
 import { ensureEnvironment } from '../store/environments.ts'
 import { findEvidence, putEvidence } from '../store/judge-states.ts'
@@ -63,8 +64,7 @@ async function release({ state, served = true, running = false, keepReleases = 2
   const { row } = await insertDeployment(store.database, {
     environment,
     strategy: 'rolling',
-    request: { kind: 'deploy', request: deployRequest() },
-    requestedBy: 'ada',
+    request: { kind: 'deploy', request: deployRequest(), actor: ada },
     idempotencyKey: null,
   })
   const record = await writeRelease(store.database, row.id, {

@@ -13,6 +13,5 @@ export interface DeployRequest {
   }
   /** Compensate a deployment that is shifting instead of waiting for it. */
   readonly replace: boolean
-  readonly by: string
   readonly idempotencyKey?: string
 }

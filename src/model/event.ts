@@ -13,6 +13,9 @@ export interface Event {
     | 'instance.state'
     | 'edge.state'
     | 'environment.hold'
+    | 'secret.set'
+    | 'secret.removed'
+    | 'control.stopping'
   readonly environment: string | null
   /** The piece of work that it belongs to. */
   readonly activity: string | null

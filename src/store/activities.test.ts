@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EventLog } from '../engine/event-log.ts'
 import type { ActivityKind, ActivityNeeds } from '../model/activity.ts'
+import { ada } from '../model/testing/ada.ts'
 import { insertActivity, listSteps, listUnfinished } from './activities.ts'
 import { insertDeployment, listDeployments } from './deployments.ts'
 import { ensureEnvironment } from './environments.ts'
@@ -42,8 +43,7 @@ async function deployment(environment: string) {
   const { row } = await insertDeployment(store.database, {
     environment,
     strategy: 'rolling',
-    request: { kind: 'rollback', release: null, reason: null },
-    requestedBy: 'test',
+    request: { kind: 'rollback', release: null, reason: null, actor: ada },
     idempotencyKey: null,
   })
   return row
@@ -131,16 +131,14 @@ test('a home of the version before is taken over with what was under way', async
   const next = await insertDeployment(old.database, {
     environment: 's.p',
     strategy: 'rolling',
-    request: { kind: 'rollback', release: null, reason: null },
-    requestedBy: 'ada',
+    request: { kind: 'rollback', release: null, reason: null, actor: ada },
     idempotencyKey: 'new',
   })
   expect(next.row).toMatchObject({ id: 'd10', ordinal: '10' })
   const again = await insertDeployment(old.database, {
     environment: 's.p',
     strategy: 'rolling',
-    request: { kind: 'rollback', release: null, reason: null },
-    requestedBy: 'ada',
+    request: { kind: 'rollback', release: null, reason: null, actor: ada },
     idempotencyKey: 'k7',
   })
   expect(again).toMatchObject({ isNew: false, row: { id: 'd7' } })

@@ -13,6 +13,7 @@ import {
 import pg from 'pg'
 import type { TrafficSplit } from '../edge/edge.ts'
 import type { ActivityNeeds } from '../model/activity.ts'
+import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
@@ -67,10 +68,15 @@ interface ReleaseTable {
   created_at: Time
 }
 
-/** What a deployment was asked to do: a configuration to build, or a release to go back to. */
+/** What a deployment was asked to do, and by whom (absent in old rows): a configuration to build, or a release to go back to. */
 export type DeploymentRequest =
-  | { readonly kind: 'deploy'; readonly request: DeployRequest }
-  | { readonly kind: 'rollback'; readonly release: string | null; readonly reason: string | null }
+  | { readonly kind: 'deploy'; readonly request: DeployRequest; readonly actor?: Actor }
+  | {
+      readonly kind: 'rollback'
+      readonly release: string | null
+      readonly reason: string | null
+      readonly actor?: Actor
+    }
 
 interface ActivityTable {
   id: string

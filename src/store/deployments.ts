@@ -1,5 +1,6 @@
 import { type Selectable, sql, type Updateable } from 'kysely'
 import { type DeploymentKind, deploymentKinds } from '../model/activity.ts'
+import { type Actor, actorWords } from '../model/actor.ts'
 import { assertMove, type DeploymentState, isOutcome } from '../model/deployment.ts'
 import { type ActivityChange, type ActivityRow, insertActivity, lockActivity } from './activities.ts'
 import type { Database, DeploymentRequest, Tables, Transaction } from './database.ts'
@@ -32,20 +33,19 @@ export async function insertDeployment(
   deployment: {
     readonly environment: string
     readonly strategy: DeploymentRow['strategy']
-    readonly request: DeploymentRequest
-    readonly requestedBy: string
+    readonly request: DeploymentRequest & { readonly actor: Actor }
     readonly idempotencyKey: string | null
   },
 ): Promise<{ readonly row: DeploymentRow; readonly isNew: boolean }> {
   const { rows } = await sql<{ id: string }>`select 'd' || nextval('deployment_number') as id`.execute(database)
-  const { environment, request, requestedBy, idempotencyKey } = deployment
+  const { environment, request, idempotencyKey } = deployment
   const { row, isNew } = await insertActivity(database, {
     id: rows[0]?.id ?? '',
     kind: deploymentKinds[request.kind],
     environment,
     state: 'queued',
     request,
-    requestedBy,
+    requestedBy: actorWords(request.actor),
     idempotencyKey,
   })
   if (isNew) {
@@ -55,6 +55,11 @@ export async function insertDeployment(
       .executeTakeFirstOrThrow()
   }
   return { row: await getDeployment(database, row.id), isNew }
+}
+
+/** Whoever asked for it; of rows from before actors only what the client had said is known. */
+export function actorOf(row: Pick<DeploymentRow, 'request' | 'requested_by'>): Actor {
+  return row.request.actor ?? { kind: 'owner', id: 'owner', name: 'owner', label: row.requested_by }
 }
 
 export function getDeployment(database: Database, id: string): Promise<DeploymentRow> {

@@ -3,6 +3,7 @@ import { EventLog } from '../engine/event-log.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import { ada } from '../model/testing/ada.ts'
 import { listSteps, putStep } from './activities.ts'
 import { insertDeployment, listDeployments, moveDeployment, updateDeployment } from './deployments.ts'
 import { ensureEnvironment, rememberHttpPort } from './environments.ts'
@@ -30,8 +31,7 @@ async function newDeployment(environment: string, idempotencyKey: string | null 
   return insertDeployment(store.database, {
     environment,
     strategy: 'rolling',
-    request: { kind: 'rollback', release: null, reason: null },
-    requestedBy: 'test',
+    request: { kind: 'rollback', release: null, reason: null, actor: ada },
     idempotencyKey,
   })
 }
@@ -240,8 +240,8 @@ describe('messages', () => {
     const body = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     const waiting = mailbox.heed(row.id, body)
-    await mailbox.send(row.id, 'cancel', 'a person')
-    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED', message: 'cancelled by a person' })
+    await mailbox.send(row.id, 'cancel', ada)
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED', message: 'cancelled by ada' })
     const restarted = new Mailbox(store.database)
     await expect(restarted.heed(row.id, body)).rejects.toMatchObject({ code: 'CANCELLED' })
     expect(await listMessages(store.database, row.id)).toHaveLength(1)
@@ -254,7 +254,7 @@ describe('messages', () => {
       row.id,
       (_, ended) => new Promise((resolve) => ended.addEventListener('abort', () => resolve('ended'))),
     )
-    await mailbox.send(row.id, 'end-bake', 'd9')
+    await mailbox.send(row.id, 'end-bake', ada)
     expect(await baking).toBe('ended')
   })
 })

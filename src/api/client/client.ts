@@ -79,14 +79,14 @@ export class ApiClient {
     return this.#json({ method: 'GET', path, query: { release }, ...withSignal(signal) })
   }
 
-  cancel(deployment: string, by: string, signal?: AbortSignal): Promise<Deployment> {
+  cancel(deployment: string, signal?: AbortSignal): Promise<Deployment> {
     const path = `${deploymentPath(deployment)}/cancel`
-    return this.#json({ method: 'POST', path, body: { by }, ...withSignal(signal) })
+    return this.#json({ method: 'POST', path, ...withSignal(signal) })
   }
 
-  answer(deployment: string, answer: 'promote' | 'roll-back', by: string, signal?: AbortSignal): Promise<Deployment> {
+  answer(deployment: string, answer: 'promote' | 'roll-back', signal?: AbortSignal): Promise<Deployment> {
     const path = `${deploymentPath(deployment)}/answer`
-    return this.#json({ method: 'POST', path, body: { answer, by }, ...withSignal(signal) })
+    return this.#json({ method: 'POST', path, body: { answer }, ...withSignal(signal) })
   }
 
   deployment(id: string, signal?: AbortSignal): Promise<Deployment> {

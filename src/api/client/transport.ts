@@ -6,6 +6,8 @@ import { messageOf } from '../../support/message-of.ts'
 export interface ControlAddress {
   readonly port: number
   readonly token: string
+  /** What this client calls its user. */
+  readonly label?: string
 }
 
 export interface Call {
@@ -40,6 +42,7 @@ export async function send(agent: Agent, address: ControlAddress, call: Call): P
       headers: {
         ...headers,
         authorization: `Bearer ${address.token}`,
+        ...(address.label === undefined ? {} : { 'x-sluice-label': encodeURIComponent(address.label) }),
         ...(content === undefined
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),

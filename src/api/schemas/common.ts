@@ -22,8 +22,6 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
 })
 
-export const byWhom = z.string().min(1).max(200).meta({ description: 'Who asks for it, for the record' })
-
 export const idempotencyHeader = z.object({
   'idempotency-key': z
     .string()

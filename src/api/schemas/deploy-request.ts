@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi'
-import { byWhom } from './common.ts'
 import { databaseSchema, edgeSchema, serviceSchema } from './release.ts'
 
 const seconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
@@ -70,6 +69,5 @@ export const deployRequestSchema = z
       artifactDir: z.string().startsWith('/').nullable(),
     }),
     replace: z.boolean(),
-    by: byWhom,
   })
   .meta({ id: 'DeployRequest' })

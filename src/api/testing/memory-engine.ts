@@ -1,4 +1,5 @@
 import type { Deployment, Engine, Environment, Release, RollbackRequest, SecretInfo } from '../../engine/engine.ts'
+import { type Actor, actorWords } from '../../model/actor.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { Outcome } from '../../model/deployment.ts'
 import { SluiceError } from '../../model/error.ts'
@@ -15,6 +16,8 @@ export class MemoryEngine implements Engine {
   readonly held: { environment: string; mode: string; service: string | undefined }[] = []
   readonly stored = new Map<string, SecretInfo & { value: string }>()
   readonly keys = new Map<string, string>()
+  /** Who acted, in order. */
+  readonly actors: Actor[] = []
   /** Thrown by the next call of `deployments.list`. */
   broken: unknown = null
   /** What becomes of a deployment; absent: it goes on. */
@@ -22,8 +25,8 @@ export class MemoryEngine implements Engine {
   readonly #listeners = new Set<() => void>()
 
   readonly deployments: Engine['deployments'] = {
-    deploy: async (request) => this.#deploy(request),
-    rollback: async (request) => this.#rollback(request),
+    deploy: async (actor, request) => this.#deploy(actor, request),
+    rollback: async (actor, request) => this.#rollback(actor, request),
     checkRollback: async (environment) => ({
       environment: this.#environment(environment).key,
       possible: true,
@@ -33,9 +36,9 @@ export class MemoryEngine implements Engine {
       checks: [{ name: 'artifact', ok: true, detail: 'present' }],
       lastSeconds: 0.21,
     }),
-    cancel: async (id) => this.finish(this.#existing(id).id, 'cancelled'),
-    answer: async (id, answer) =>
-      this.finish(this.#existing(id).id, answer === 'promote' ? 'succeeded' : 'rolled-back'),
+    cancel: async (actor, id) => this.#act(actor).finish(this.#existing(id).id, 'cancelled'),
+    answer: async (actor, id, answer) =>
+      this.#act(actor).finish(this.#existing(id).id, answer === 'promote' ? 'succeeded' : 'rolled-back'),
     get: async (id) => this.#existing(id),
     list: async ({ limit, cursor, environment }) => {
       if (this.broken !== null) throw this.broken
@@ -58,13 +61,15 @@ export class MemoryEngine implements Engine {
     get: async (environment) => this.#environment(environment),
     logs: (query) => this.#logs(query.follow, query.signal),
     samples: async () => ({ samples: [], cursor: 'c1' }),
-    hold: async (environment, mode, service) => {
+    hold: async (actor, environment, mode, service) => {
+      this.actors.push(actor)
       this.held.push({ environment, mode, service })
     },
   }
 
   readonly secrets: Engine['secrets'] = {
-    set: async (environment, name, value) => {
+    set: async (actor, environment, name, value) => {
+      this.actors.push(actor)
       const version = (this.stored.get(`${environment}/${name}`)?.version ?? 0) + 1
       const info = { name, version, updatedAt: '2026-01-01T00:00:00.000Z' }
       this.stored.set(`${environment}/${name}`, { ...info, value })
@@ -74,7 +79,8 @@ export class MemoryEngine implements Engine {
       [...this.stored].flatMap(([key, { name, version, updatedAt }]) =>
         key.startsWith(`${environment}/`) ? [{ name, version, updatedAt }] : [],
       ),
-    remove: async (environment, name) => {
+    remove: async (actor, environment, name) => {
+      this.actors.push(actor)
       if (!this.stored.delete(`${environment}/${name}`))
         throw new SluiceError('NOT_FOUND', `there is no secret ${name}`)
     },
@@ -100,15 +106,21 @@ export class MemoryEngine implements Engine {
     return row
   }
 
-  #deploy({ config, by, idempotencyKey }: DeployRequest): Deployment {
-    return this.#start('deploy', `${config.project}.${config.environment}`, by, idempotencyKey)
+  #act(actor: Actor): this {
+    this.actors.push(actor)
+    return this
   }
 
-  #rollback({ environment, by, idempotencyKey }: RollbackRequest): Deployment {
-    return this.#start('rollback', this.#environment(environment).key, by, idempotencyKey)
+  #deploy(actor: Actor, { config, idempotencyKey }: DeployRequest): Deployment {
+    return this.#start('deploy', `${config.project}.${config.environment}`, actor, idempotencyKey)
   }
 
-  #start(kind: Deployment['kind'], environment: string, by: string, key: string | undefined): Deployment {
+  #rollback(actor: Actor, { environment, idempotencyKey }: RollbackRequest): Deployment {
+    return this.#start('rollback', this.#environment(environment).key, actor, idempotencyKey)
+  }
+
+  #start(kind: Deployment['kind'], environment: string, actor: Actor, key: string | undefined): Deployment {
+    this.actors.push(actor)
     const known = key === undefined ? undefined : this.keys.get(key)
     if (known !== undefined) return this.#existing(known)
     const number = this.rows.length + 1
@@ -121,7 +133,7 @@ export class MemoryEngine implements Engine {
       strategy: 'rolling',
       release: `r${number}`,
       previousRelease: number === 1 ? null : `r${number - 1}`,
-      by,
+      by: actorWords(actor),
       createdAt: '2026-01-01T00:00:00.000Z',
       servingAt: null,
       finishedAt: null,

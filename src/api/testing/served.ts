@@ -1,5 +1,6 @@
 import { createApi } from '../api.ts'
 import { ApiClient } from '../client.ts'
+import { ownerToken } from '../guard.ts'
 import type { ApiOptions } from '../options.ts'
 import { serveApi } from '../serve.ts'
 import { MemoryEngine } from './memory-engine.ts'
@@ -11,7 +12,14 @@ export async function servedApi(options: Partial<ApiOptions> = {}) {
   const engine = new MemoryEngine()
   const errors: string[] = []
   const log = { info: () => {}, warn: () => {}, error: (text: string) => void errors.push(text) }
-  const api = createApi({ engine, token: TOKEN, version: '1.2.3', log, onShutdown: () => {}, ...options })
+  const api = createApi({
+    engine,
+    identify: ownerToken(TOKEN, 'owner'),
+    version: '1.2.3',
+    log,
+    onShutdown: () => {},
+    ...options,
+  })
   const server = await serveApi({ api, host: '127.0.0.1', port: 0 })
   const client = new ApiClient({ address: { port: server.port, token: TOKEN } })
   const call = (

@@ -4,6 +4,6 @@ import { answerOf } from '../follow.ts'
 export const approve: Handler = async ({ args, options }, context) => {
   const client = await context.connect({ start: true })
   const answer = options.rollBack === true ? 'roll-back' : 'promote'
-  const { json } = answerOf(await client.answer(args.deployment ?? '', answer, context.by), 'answered')
+  const { json } = answerOf(await client.answer(args.deployment ?? '', answer), 'answered')
   return { json, text: `${args.deployment} was answered: ${answer}` }
 }

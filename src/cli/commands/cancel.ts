@@ -8,6 +8,6 @@ export const cancel: Handler = async ({ args }, context) => {
   const id = /^d\d+$/.test(named)
     ? named
     : ((await forEnvironment(context, named, (name) => client.environment(name))).deployment?.id ?? named)
-  const { json } = answerOf(await client.cancel(id, context.by), 'cancelling')
+  const { json } = answerOf(await client.cancel(id), 'cancelling')
   return { json, text: `${id} was asked to take everything back; follow it with \`sluice status\`` }
 }

@@ -39,7 +39,7 @@ export const deploy: Handler = async ({ args, options }, context) => {
   }
   const client = await (connecting ?? context.connect({ start: true, ...(edge === undefined ? {} : { edge }) }))
   const replace = options.replace === true
-  const request = { config, projectDir, source: { ...source, artifactDir }, replace, by: context.by }
+  const request = { config, projectDir, source: { ...source, artifactDir }, replace }
   const deployment = await requested(() => client.deploy(request, randomUUID()), context)
   if (context.output === 'text') context.say(`${deployment.id}: ${config.strategy.name} to ${deployment.environment}`)
   if (options.detach === true) return answerOf(deployment, 'started')

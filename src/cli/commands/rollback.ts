@@ -27,7 +27,6 @@ export const rollback: Handler = async ({ args, options }, context) => {
   }
   const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
   const request = {
-    by: context.by,
     ...(release === undefined ? {} : { release }),
     ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
   }

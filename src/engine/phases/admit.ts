@@ -1,6 +1,6 @@
 import { hasUsers, holdsLease, isMoving, wayToGive } from '../../model/deployment.ts'
 import { SluiceError } from '../../model/error.ts'
-import { type DeploymentRow, listDeployments } from '../../store/deployments.ts'
+import { actorOf, type DeploymentRow, listDeployments } from '../../store/deployments.ts'
 import { acquireLease, type Lease } from '../../store/leases.ts'
 import type { EngineContext } from '../context.ts'
 
@@ -45,7 +45,7 @@ export async function takeLeaseBack(context: EngineContext, row: DeploymentRow):
     if ('lease' in result) return result.lease
     if (!told.has(result.holder)) {
       told.add(result.holder)
-      await context.mailbox.send(result.holder, 'supersede', row.requested_by, { deployment: row.id })
+      await context.mailbox.send(result.holder, 'supersede', actorOf(row), { deployment: row.id })
     }
     await change
     signal.throwIfAborted()
@@ -72,7 +72,7 @@ async function askToGiveWay(
   const message = isOlder ? wayToGive(other.state) : null
   if (message === null || (message === 'replace' && !replace) || told.has(`${other.id} ${message}`)) return
   told.add(`${other.id} ${message}`)
-  await context.mailbox.send(other.id, message, row.requested_by, { deployment: row.id })
+  await context.mailbox.send(other.id, message, actorOf(row), { deployment: row.id })
 }
 
 /** Resolves at the next event of the environment, and after a second at the latest. */

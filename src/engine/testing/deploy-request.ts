@@ -25,7 +25,6 @@ export function deployRequest({
     projectDir: '/srv/shop',
     source: { commit: null, branch: null, subject: null, dirty: false, artifactDir: null },
     replace: false,
-    by: 'ada',
     ...change,
   }
 }

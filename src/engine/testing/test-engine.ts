@@ -9,6 +9,7 @@ import type { Judge, JudgeState } from '../../judge/index.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { SluiceError } from '../../model/error.ts'
 import type { StrategySettings } from '../../model/strategy.ts'
+import { ada } from '../../model/testing/ada.ts'
 import { openSecretBox } from '../../secrets/secret-box.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../../store/testing/temporary-database.ts'
 import { systemClock } from '../../support/clock.ts'
@@ -96,7 +97,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     deployRequest({
       environment: environment(),
       strategy: { batch: 0.5, surge: 0.5, ...strategy },
-      change: { projectDir: directory, by: 'test', ...change },
+      change: { projectDir: directory, ...change },
       ...given,
     })
   const until: TestEngine['until'] = async (id, isReached) => {
@@ -109,7 +110,8 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     }
   }
   const finished = (id: string) => until(id, ({ running }) => !running)
-  const deploy: TestEngine['deploy'] = (strategy, change) => parts.engine.deployments.deploy(request(strategy, change))
+  const deploy: TestEngine['deploy'] = (strategy, change) =>
+    parts.engine.deployments.deploy(ada, request(strategy, change))
   return {
     parts,
     store,
