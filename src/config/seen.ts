@@ -1,4 +1,5 @@
-import { maskText, maskVariable } from '../secrets/credentials.ts'
+import { maskConnectionString, maskText } from '../secrets/credentials.ts'
+import { shownVariable } from '../secrets/shown.ts'
 import { isRecord, type Path } from './path.ts'
 
 const LONGEST = 60
@@ -17,8 +18,9 @@ export function seenAt(path: Path, value: unknown): string {
 }
 
 function mask(path: Path, value: string): string {
-  const isVariable = path.at(-2) === 'env'
-  return isVariable ? maskVariable(String(path.at(-1)), value) : maskText(value)
+  if (path.at(-2) === 'env') return shownVariable(String(path.at(-1)), value)
+  const isAddress = path.at(-2) === 'database' && path.at(-1) === 'url'
+  return isAddress ? maskConnectionString(value) : maskText(value)
 }
 
 function shorten(text: string): string {

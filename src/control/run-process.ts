@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import pino from 'pino'
 import type { WorkflowsDecorator } from '../engine/index.ts'
 import { isSluiceError } from '../model/error.ts'
+import { maskCredentials } from '../secrets/credentials.ts'
 import { writeFileAtomic } from '../support/atomic-file.ts'
 import { homeAt } from '../support/home.ts'
 import { identityOf } from '../support/process-identity.ts'
@@ -50,9 +51,9 @@ async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<v
   }
   const home = homeAt(values.home)
   const log = {
-    info: (text: string) => logger.info(text),
-    warn: (text: string) => logger.warn(text),
-    error: (text: string) => logger.error(text),
+    info: (text: string) => logger.info(maskCredentials(text)),
+    warn: (text: string) => logger.warn(maskCredentials(text)),
+    error: (text: string) => logger.error(maskCredentials(text)),
   }
   await mkdir(home.control, { recursive: true, mode: 0o700 })
   let isStopping = false

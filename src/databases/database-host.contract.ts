@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { masker } from '../secrets/mask.ts'
 import type { DatabaseHost } from './database-host.ts'
 
 /** A place where a host is tried: real servers, real files. */
@@ -84,6 +85,17 @@ const cases: readonly HostCase[] = [
       const again = await host.ensure(environment, options())
       expect(new Set([...asked, again].map(({ url }) => url)).size).toBe(1)
       expect(await rowsOf(again.url, 'select text from kept')).toEqual([{ text: 'one' }])
+    },
+  },
+  {
+    name: 'its credentials are what has to be masked of the address',
+    async run(world) {
+      const [environment] = world.environments
+      const host = world.host()
+      const { url } = await host.ensure(environment, options())
+      const credentials = await host.credentials(environment)
+      expect(credentials).toContain(decodeURIComponent(new URL(url).password))
+      expect(masker(credentials)(`${url} ${decodeURIComponent(new URL(url).password)}`)).not.toContain('ss/word')
     },
   },
   {

@@ -8,6 +8,8 @@ export interface DatabaseHost {
   ensure(environment: string, options: HostCallOptions): Promise<DatabaseAddress>
   /** What is there now. Makes and starts nothing. */
   inspect(environment: string, options: HostCallOptions): Promise<DatabaseState>
+  /** What must not be seen of its addresses, in any text. */
+  credentials(environment: string): Promise<readonly string[]>
   /** Ends the servers of the environment, its data stays; absent: they are not ours to stop. */
   stop?(environment: string, options: Pick<HostCallOptions, 'deadlineMs'>): Promise<void>
 }

@@ -10,6 +10,8 @@ export type GivenServer = { readonly url: string } & UrlNaming
 export interface DatabaseHosts {
   /** Who has the database of a release; without a given server we run one for its environment. */
   hostOf(given: GivenServer | null): DatabaseHost
+  /** What must not be seen of our own databases' addresses; those of given servers stand in releases and secrets. */
+  credentials(environment: string): Promise<readonly string[]>
   /** Ends what runs for an environment, whatever its releases ask for today. */
   stop(environment: string, options: Pick<HostCallOptions, 'deadlineMs'>): Promise<void>
 }
@@ -19,6 +21,7 @@ export function databaseHosts(options: { readonly directory: string; readonly lo
   const own = embeddedHost(options)
   return {
     hostOf: (given) => (given === null ? own : urlHost(given)),
+    credentials: (environment) => own.credentials(environment),
     stop: async (environment, stopOptions) => own.stop?.(environment, stopOptions),
   }
 }

@@ -8,6 +8,7 @@ import type { SecretBox } from '../secrets/secret-box.ts'
 import type { Database } from '../store/database.ts'
 import type { Log } from '../support/log.ts'
 import type { Target } from '../targets/target.ts'
+import type { EnvironmentMasks } from './environment-masks.ts'
 import type { EventLog } from './event-log.ts'
 import type { Journal } from './journal.ts'
 import type { Mailbox } from './mailbox.ts'
@@ -27,6 +28,7 @@ export interface EngineContext {
   readonly artifacts: ArtifactStore
   readonly secrets: SecretBox
   readonly databases: EnvironmentDatabases
+  readonly masks: EnvironmentMasks
   readonly judge: Judge<JudgeState>
   readonly policyFor: (settings: StrategySettings, mode: JudgePolicy['mode']) => JudgePolicy
   /** What users' commands inherit (`userEnvironment`). */

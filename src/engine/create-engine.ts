@@ -12,6 +12,7 @@ import { deployWorkflow } from './deploy-workflow.ts'
 import { deploymentsOf } from './deployments.ts'
 import { type Dossier, findDossier } from './dossier.ts'
 import type { Engine } from './engine.ts'
+import { environmentMasks } from './environment-masks.ts'
 import { environmentsOf } from './environments.ts'
 import { EventLog } from './event-log.ts'
 import { Journal } from './journal.ts'
@@ -29,7 +30,7 @@ import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 export interface CreateEngineOptions
-  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target' | 'databases'> {
+  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target' | 'databases' | 'masks'> {
   readonly databaseUrl: string
   readonly databases: DatabaseHosts
   readonly decorateWorkflows?: WorkflowsDecorator
@@ -64,7 +65,7 @@ const STOP_FLEETS_MS = 90_000
 export function createEngine(options: CreateEngineOptions): EngineParts {
   const { databaseUrl, databases: hosts, target: makeTarget, ...rest } = options
   const { decorateWorkflows: decorate = (workflows) => workflows, ...parts } = rest
-  const given = { ...parts, databases: environmentDatabases(hosts, parts) }
+  const given = { ...parts, databases: environmentDatabases(hosts, parts), masks: environmentMasks(parts, hosts) }
   const { database, log } = given
   const events = new EventLog(database)
   const environmentOf = async (release: ReleaseRecord) => {

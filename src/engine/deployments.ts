@@ -3,6 +3,7 @@ import type { DeployRequest } from '../model/deploy-request.ts'
 import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
+import { withoutCredentials } from '../secrets/shown.ts'
 import { listSteps } from '../store/activities.ts'
 import { type DeploymentRow, findDeployment, listDeployments } from '../store/deployments.ts'
 import { environmentKey } from '../store/environments.ts'
@@ -110,7 +111,7 @@ async function list(context: EngineContext, query: ListQuery): Promise<Page<Depl
   return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.ordinal) : null }
 }
 
-/** The row as readers see it. */
+/** The row as readers see it; older versions wrote commands down as they were. */
 export async function view(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
   const steps = await listSteps(context.database, row.id)
   const shown = cameToNothing(row.state) ? row.previous_release : row.release
@@ -135,12 +136,12 @@ export async function view(context: EngineContext, row: DeploymentRow): Promise<
       state: step.state,
       startedAt: step.started_at?.toISOString() ?? null,
       finishedAt: step.finished_at?.toISOString() ?? null,
-      detail: step.detail,
+      detail: withoutCredentials(step.detail),
     })),
     seconds: row.seconds,
-    reason: row.reason,
+    reason: withoutCredentials(row.reason),
     verdict: row.verdict,
     question: row.question,
-    differences: row.differences,
+    differences: withoutCredentials(row.differences),
   }
 }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
+import { maskConnectionString, maskCredentials } from '../secrets/credentials.ts'
+import { shownVariable } from '../secrets/shown.ts'
 import type { EngineContext } from './context.ts'
 
 /** What differs between two releases, in lines for people: commit, configuration, secrets, dependencies. */
@@ -27,6 +29,7 @@ export async function describeDifferences(
   for (const old of before.services) {
     if (!after.services.some((service) => service.name === old.name)) lines.push(`service ${old.name} is gone`)
   }
+  lines.push(...describeKeys('database', databaseOf(before), databaseOf(after), shownSetting))
   lines.push(...describeKeys('edge', plain(before.edge), plain(after.edge), String))
   if (before.artifact !== after.artifact) lines.push(...(await describeDependencies(context, before, after)))
   return lines
@@ -36,9 +39,8 @@ function describeService(before: ReleaseService, after: ReleaseService): string[
   const { env: envBefore, ...settingsBefore } = before
   const { env: envAfter, ...settingsAfter } = after
   return [
-    // Values of variables may be confidential: only their names are told.
-    ...describeKeys(`${after.name}.env`, envBefore, envAfter, () => 'changed'),
-    ...describeKeys(after.name, plain(settingsBefore), plain(settingsAfter), String),
+    ...describeKeys(`${after.name}.env`, envBefore, envAfter, (value, name) => shownVariable(name, value)),
+    ...describeKeys(after.name, plain(settingsBefore), plain(settingsAfter), maskCredentials),
   ]
 }
 
@@ -53,7 +55,7 @@ async function describeDependencies(
       readDependencies(context, before.artifact, service.directory),
       readDependencies(context, after.artifact, service.directory),
     ])
-    lines.push(...describeKeys('dependency', old, now, String))
+    lines.push(...describeKeys('dependency', old, now, maskCredentials))
   }
   return [...new Set(lines)]
 }
@@ -77,15 +79,17 @@ function describeKeys<Value>(
   what: string,
   before: Readonly<Record<string, Value>>,
   after: Readonly<Record<string, Value>>,
-  show: (value: Value) => string,
+  show: (value: Value, name: string) => string,
 ): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
   return names.flatMap((name) => {
     const [old, now] = [before[name], after[name]]
     if (JSON.stringify(old) === JSON.stringify(now)) return []
-    if (old === undefined) return [`${what} ${name}: added${now === undefined ? '' : ` (${show(now)})`}`]
+    if (old === undefined) return [`${what} ${name}: added${now === undefined ? '' : ` (${show(now, name)})`}`]
     if (now === undefined) return [`${what} ${name}: removed`]
-    return [`${what} ${name}: ${show(old)} → ${show(now)}`]
+    // What differs may be what nobody is shown.
+    const [shownOld, shownNow] = [show(old, name), show(now, name)]
+    return [`${what} ${name}: ${shownOld === shownNow ? 'changed' : `${shownOld} → ${shownNow}`}`]
   })
 }
 
@@ -93,6 +97,14 @@ function plain(value: object): Record<string, string> {
   return Object.fromEntries(
     Object.entries(value).map(([key, entry]) => [key, typeof entry === 'string' ? entry : JSON.stringify(entry)]),
   )
+}
+
+function databaseOf({ database }: ReleaseRecord): Record<string, string> {
+  return database === null ? {} : plain(database)
+}
+
+function shownSetting(value: string): string {
+  return value.includes('://') ? maskConnectionString(value) : maskCredentials(value)
 }
 
 function shortCommit(record: ReleaseRecord): string {

@@ -1,4 +1,5 @@
 import { SluiceError } from '../model/error.ts'
+import { shownRelease } from '../secrets/shown.ts'
 import { findRelease, listReleases, type ReleaseRow } from '../store/releases.ts'
 import type { EngineContext } from './context.ts'
 import type { Release, Releases } from './engine.ts'
@@ -27,6 +28,7 @@ export function releasesOf(context: EngineContext): Releases {
   }
 }
 
+/** As readers see it: what serves has the whole record. */
 function view(row: ReleaseRow): Release {
-  return { record: row.record, state: row.state, deployment: row.deployment }
+  return { record: shownRelease(row.record), state: row.state, deployment: row.deployment }
 }

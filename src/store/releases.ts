@@ -46,6 +46,21 @@ export function listReleases(
   return select.orderBy(releaseNumber, 'desc').limit(query.limit).execute()
 }
 
+export async function countReleases(database: Database, environment: string): Promise<number> {
+  const { count } = await database
+    .selectFrom('releases')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('environment', '=', environment)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+/** Every record of an environment, pruned ones too. */
+export async function listReleaseRecords(database: Database, environment: string): Promise<ReleaseRecord[]> {
+  const rows = await database.selectFrom('releases').select('record').where('environment', '=', environment).execute()
+  return rows.map(({ record }) => record)
+}
+
 export interface ReleaseWithUse extends ReleaseRow {
   readonly hasServed: boolean
   /** A deployment that has no outcome yet comes from it or goes to it. */

@@ -51,6 +51,15 @@ export async function listNewestSecrets(database: Database, environment: string)
   }))
 }
 
+export async function countSecretVersions(database: Database, environment: string): Promise<number> {
+  const { count } = await database
+    .selectFrom('secrets')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('environment', '=', environment)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 /** Every version of every name. */
 export async function listSecretVersions(database: Database, environment: string): Promise<StoredSecret[]> {
   const rows = await database.selectFrom('secrets').selectAll().where('environment', '=', environment).execute()

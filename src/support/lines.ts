@@ -9,6 +9,14 @@ export interface LineSink {
 export const longestLineBytes = 8 * 1024
 const longestLogBytes = 8 * 1024 * 1024
 
+/** How a line ends that was cut, and by whom ever: what is masked has to know, for the cut may go through a secret. */
+export const CUT_MARK = /… \(cut(?:: \d+ characters)?\)$/
+
+/** The beginning of a line that is too long, and how long it was. */
+export function cutLine(line: string, maxChars: number, length = line.length): string {
+  return length <= maxChars ? line : `${line.slice(0, maxChars)}… (cut: ${length} characters)`
+}
+
 /** Passes lines on until the log of this build is long enough; then says so once. */
 export function limitedLog(onLine: (line: string) => void): LineSink {
   let left = longestLogBytes
@@ -31,7 +39,7 @@ export function boundedLines(onLine: (line: string) => void): { write(chunk: Buf
     if (isCut) return
     current += text
     if (current.length <= longestLineBytes) return
-    current = `${current.slice(0, longestLineBytes)} … cut`
+    current = `${current.slice(0, longestLineBytes)}… (cut)`
     isCut = true
   }
   const finish = () => {

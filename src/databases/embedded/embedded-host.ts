@@ -55,6 +55,11 @@ class EmbeddedHost implements DatabaseHost {
     return { ...(await askServer(url, options)), generation: generation.number }
   }
 
+  async credentials(environment: string): Promise<readonly string[]> {
+    const password = await this.#passwordOf(environment).catch(() => null)
+    return password === null ? [] : [password]
+  }
+
   async stop(environment: string, { deadlineMs }: Pick<HostCallOptions, 'deadlineMs'>): Promise<void> {
     const generations = await generationsIn(this.#folderOf(environment)).list()
     await Promise.all(

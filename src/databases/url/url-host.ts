@@ -1,4 +1,5 @@
 import { assertWholeUrl, type UrlNaming } from '../../postgres/database-url.ts'
+import { passwordsIn } from '../../secrets/credentials.ts'
 import { askServer } from '../ask-server.ts'
 import type { DatabaseHost } from '../database-host.ts'
 
@@ -13,6 +14,7 @@ export function urlHost(given: { readonly url: string } & UrlNaming): DatabaseHo
       assertWholeUrl(url, given)
       return { url }
     },
+    credentials: async () => passwordsIn(url),
     inspect: async (_environment, options) => ({ ...(await askServer(url, options)), generation: null }),
   }
 }

@@ -8,6 +8,7 @@ import { listNewestSecrets } from '../../store/secrets.ts'
 import type { EngineContext } from '../context.ts'
 import { assertSecretExists } from '../database-urls.ts'
 import { describeDifferences } from '../differences.ts'
+import { maskedError } from '../environment-masks.ts'
 import { httpPortFor } from '../ports.ts'
 import { toldLines } from '../told-lines.ts'
 
@@ -28,6 +29,7 @@ export async function buildArtifact(context: EngineContext, deployment: string):
         if (row.artifact !== null) return { id: row.artifact, reused: true, seconds: 0 }
         const { artifact, reused, seconds } = await context.mailbox.heed(deployment, async (signal) => {
           const lines = toldLines(context, deployment, 'build')
+          const mask = await context.masks.of(row.environment, request.config.build.env)
           try {
             return await context.builder.build({
               projectDir: request.projectDir,
@@ -36,8 +38,10 @@ export async function buildArtifact(context: EngineContext, deployment: string):
               artifactDir: request.source.artifactDir,
               ...request.config.build,
               signal,
-              onLine: (line) => lines.add(line),
+              onLine: (line) => lines.add(mask(line)),
             })
+          } catch (error) {
+            throw maskedError(error, mask)
           } finally {
             await lines.flush()
           }

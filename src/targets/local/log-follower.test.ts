@@ -83,3 +83,10 @@ test('rotated files are kept up to their number', async () => {
   expect(await tailOf(`${log}.2`, 9)).toEqual(['3'])
   expect(await tailOf(`${log}.3`, 9)).toEqual([])
 })
+
+test('a tail begins with a whole line: half of one could be half of a secret', async () => {
+  await writeFile(log, `${'x'.repeat(1024 * 1024)}hunter2\nb\nc\n`)
+  expect(await tailOf(log, 9)).toEqual(['b', 'c'])
+  await writeFile(log, `${'x'.repeat(1024)}hunter2${'y'.repeat(1024 * 1024 - 3)}\n`)
+  expect(await tailOf(log, 9)).toEqual(['… (a line longer than 1 MB)'])
+})

@@ -1,7 +1,8 @@
 import { open, stat } from 'node:fs/promises'
 import { StringDecoder } from 'node:string_decoder'
+import { cutLine } from '../../support/lines.ts'
 import { rotatedFile } from './log-rotation.ts'
-import { cutLine, MAX_LINE_CHARS } from './log-tail.ts'
+import { MAX_LINE_CHARS } from './log-tail.ts'
 
 const CHUNK_BYTES = 256 * 1024
 const PATIENCE = 5

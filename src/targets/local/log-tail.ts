@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { cutLine } from '../../support/lines.ts'
 import { rotatedFile } from './log-rotation.ts'
 
 /** Longer lines are cut: one line must fill neither a terminal nor our memory. */
@@ -10,14 +11,10 @@ const MAX_TAIL_BYTES = 1024 * 1024
 export async function tailOf(log: string, lines: number, maxChars = MAX_LINE_CHARS): Promise<readonly string[]> {
   if (lines <= 0) return []
   const now = await endOf(log)
-  const found = lastLines(now, lines)
-  if (found.length >= lines || now.length >= MAX_TAIL_BYTES) return found.map((line) => cutLine(line, maxChars))
+  const found = lastLines(now.text, lines)
+  if (found.length >= lines || !now.isWhole) return found.map((line) => cutLine(line, maxChars))
   const before = await endOf(rotatedFile(log, 1))
-  return lastLines(before + now, lines).map((line) => cutLine(line, maxChars))
-}
-
-export function cutLine(line: string, maxChars = MAX_LINE_CHARS, length = line.length): string {
-  return length <= maxChars ? line : `${line.slice(0, maxChars)}… (cut: ${length} characters)`
+  return lastLines(before.text + now.text, lines).map((line) => cutLine(line, maxChars))
 }
 
 function lastLines(text: string, lines: number): readonly string[] {
@@ -26,15 +23,22 @@ function lastLines(text: string, lines: number): readonly string[] {
   return all.slice(-lines)
 }
 
-async function endOf(file: string): Promise<string> {
+async function endOf(file: string): Promise<{ readonly text: string; readonly isWhole: boolean }> {
   const handle = await open(file, 'r').catch(() => null)
-  if (handle === null) return ''
+  if (handle === null) return { text: '', isWhole: true }
   try {
     const { size } = await handle.stat()
     const length = Math.min(size, MAX_TAIL_BYTES)
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length)
-    return buffer.toString('utf8', 0, bytesRead)
+    const text = buffer.toString('utf8', 0, bytesRead)
+    return length === size ? { text, isWhole: true } : { text: withoutHalfLine(text), isWhole: false }
   } finally {
     await handle.close()
   }
+}
+
+/** The first line began before what was read: half of it could be half of a secret, which nobody would know. */
+function withoutHalfLine(text: string): string {
+  const end = text.indexOf('\n')
+  return end === -1 || end === text.length - 1 ? '… (a line longer than 1 MB)' : text.slice(end + 1)
 }
