@@ -17,8 +17,7 @@ const exceptions = [
   },
   {
     cases: ['a head above the limit is 431, also one of 100 kB, and one below it passes'],
-    reason:
-      'a head that does not fit twice the limit overflows the buffer and is a 400; see limits.test.ts for the rest',
+    reason: 'a head some kilobytes above the limit overflows the buffer and is a 400; see limits.test.ts for the rest',
   },
   {
     cases: ['a body that falls silent ends the request'],

@@ -43,6 +43,25 @@ describe.skipIf(!installed)('limits of the HAProxy edge (needs haproxy)', () => 
     expect(await answerTo(6000)).toMatch(/^HTTP\/1\.1 200 /)
   })
 
+  test('a head of a thousand headers, just below a large limit, passes; one just above it is 431', async () => {
+    const large = await freePort()
+    await edge.apply(
+      routeTable({
+        environment: 'large.production',
+        http: large,
+        fleets: { r1: [app.instance] },
+        limits: { headerBytes: 15_000 },
+      }),
+    )
+    const answerTo = (bytes: number, headers: number) => {
+      const short = Array.from({ length: headers }, (_, index) => `X${index}: y\r\n`).join('')
+      const head = `GET / HTTP/1.1\r\nHost: a\r\n${short}X-Big: `
+      return exchange(large, `${head}${'x'.repeat(bytes - head.length - 4)}\r\n\r\n`, isAnswered)
+    }
+    expect(await answerTo(14_900, 950)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await answerTo(16_000, 10)).toMatch(/^HTTP\/1\.1 431 [^]*x-sluice-error: HEADERS_TOO_LARGE/)
+  })
+
   test('a body that falls silent ends the request when the application had its time', async () => {
     const text = await exchange(port, 'POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc', isAnswered)
     expect(text).toMatch(/^HTTP\/1\.1 (?:408|504) /)

@@ -26,8 +26,12 @@ export interface ConfigurationInput {
 /** Streams may be silent for as long as they like: only their ends close them. */
 const NEVER_MS = 24 * 3600 * 1000
 const MIN_BUFFER_BYTES = 16_384
-/** Room that HAProxy keeps for headers it adds. */
-const REWRITE_BYTES = 1024
+/**
+ * Beyond the limit of heads: what HAProxy adds to one, the form in which it keeps a thousand short headers, and heads
+ * somewhat above the limit, which must fit to be a 431. Not more: for a retry HAProxy copies the whole buffer of each GET,
+ * however little is in it.
+ */
+const SLACK_BYTES = 8192
 
 export function configurationOf(input: ConfigurationInput): Map<string, string> {
   const { tables, pool } = input
@@ -105,8 +109,7 @@ function internalPortsOf(tables: readonly RouteTable[]): Set<number> {
 
 function globalSection({ fileLimit, threads }: ConfigurationInput, listeners: readonly Listener[]): string {
   const headerBytes = Math.max(0, ...listeners.map(({ limits }) => limits.headerBytes))
-  // Twice the limit: a head above the limit must still fit, or it would be a 400 instead of a 431.
-  const bufferBytes = Math.max(MIN_BUFFER_BYTES, 2 * headerBytes + REWRITE_BYTES)
+  const bufferBytes = Math.max(MIN_BUFFER_BYTES, headerBytes + SLACK_BYTES)
   const wanted = listeners.reduce((sum, { limits }) => sum + limits.connections, 1000)
   // Each connection takes two descriptors; checks, listeners and pipes take the rest.
   const possible = Math.max(100, Math.floor((fileLimit - 1000) / 2.1))
