@@ -3,17 +3,13 @@ import { createApi, ownerToken, serveApi } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
 import { databaseHosts } from '../databases/database-hosts.ts'
-import { type Clock, createEngine, type EngineContext, type WorkflowsDecorator } from '../engine/index.ts'
+import { type Clock, createEngine, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
+import type { SluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import { clusterEvents } from '../postgres/cluster-events.ts'
-import { resolveDatabaseUrl } from '../postgres/database-url.ts'
-import { postgresCluster } from '../postgres/postgres-cluster.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
-import { openDatabase } from '../store/database.ts'
 import { getEnvironment, listEnvironments } from '../store/environments.ts'
-import { migrate } from '../store/migrate.ts'
-import { type Home, homeAt } from '../support/home.ts'
+import { homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
 import { userEnvironment } from '../support/user-environment.ts'
@@ -22,9 +18,9 @@ import { type LocalTarget, localTarget } from '../targets/local/local-target.ts'
 import { type EdgeChoice, startEdge } from './edge-choice.ts'
 import { keepEdge } from './edge-keeper.ts'
 import { lockHome } from './lock.ts'
+import { openStore } from './open-store.ts'
 import { policyFor } from './policy.ts'
 
-const START_MS = 60_000
 const RECONCILE_END_MS = 20_000
 const STOP_DATABASE_MS = 20_000
 /** The record of who asked is worth a moment; a database that is gone holds up no stop. */
@@ -40,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly log: Log
   /** Asked for by the API: `all` also stops fleets, edge and databases. */
   readonly onShutdown: (options: { readonly all: boolean }) => void
+  /** Another control plane has the database: this one must end at once. */
+  readonly onTaken: (error: SluiceError) => void
   readonly decorateWorkflows?: WorkflowsDecorator
 }
 
@@ -58,11 +56,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const lock = await lockHome(home.control)
   const stopping = new AbortController()
 
-  // PostgreSQL and the edge are started side by side: neither needs the other.
-  const [store, edge] = await Promise.all([
-    openStore(home, environment, log),
-    startEdge(options.edge, home, log, environment),
-  ])
+  const opening = openStore({ home, environment, version: options.version, log, onTaken: options.onTaken })
+  // A database of others may have its control plane already: then nothing is started here.
+  if (environment.DATABASE_URL !== undefined) await opening
+  // Our own PostgreSQL and the edge are started side by side: neither needs the other.
+  const [store, edge] = await Promise.all([opening, startEdge(options.edge, home, log, environment)])
   const { database, url } = store
   const inherited = userEnvironment(environment, options.execPath)
   const secrets = await openSecretBox(home.secrets)
@@ -145,41 +143,4 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       await lock.release()
     },
   }
-}
-
-interface OpenedStore {
-  readonly database: EngineContext['database']
-  readonly url: string
-  close(): Promise<void>
-  /** PostgreSQL runs on unless everything is stopped. */
-  stop(all: boolean): Promise<void>
-}
-
-async function openStore(
-  home: Home,
-  environment: Readonly<Record<string, string | undefined>>,
-  log: Log,
-): Promise<OpenedStore> {
-  const choice = resolveDatabaseUrl(environment)
-  let url: string
-  let stop = async (_all: boolean) => {}
-  if (choice.kind === 'url') {
-    url = choice.url
-  } else {
-    const cluster = postgresCluster({ directory: home.postgres, log: (line) => log.info(line) })
-    await cluster.start({ signal: AbortSignal.timeout(START_MS), deadlineMs: START_MS })
-    const watch = cluster.watch(clusterEvents('the control plane’s PostgreSQL', log))
-    url = (await cluster.ensureDatabase({ database: 'sluice', role: 'sluice', password: cluster.address().password }))
-      .url
-    stop = async (all) => {
-      if (all) await cluster.stop({ mode: 'fast', deadlineMs: 20_000 })
-      else await watch.close()
-    }
-  }
-  const opened = openDatabase({
-    url,
-    onError: (error) => log.warn(`database connection lost: ${error.message}`),
-  })
-  await migrate(opened.pool)
-  return { database: opened.database, url, close: () => opened.close(), stop }
 }

@@ -33,10 +33,15 @@ export async function runControlProcess(options: RunProcessOptions): Promise<voi
   try {
     await serve(options, logger)
   } catch (error) {
-    if (isSluiceError(error)) logger.fatal({ error: JSON.stringify(error) }, error.message)
-    else logger.fatal(error)
-    options.exit(isSluiceError(error) ? error.exitCode : 1)
+    die(error, options, logger)
   }
+}
+
+/** Says why as its last words, which whoever started it reads. */
+function die(error: unknown, { exit }: RunProcessOptions, logger: pino.Logger): void {
+  if (isSluiceError(error)) logger.fatal({ error: JSON.stringify(error) }, error.message)
+  else logger.fatal(error)
+  exit(isSluiceError(error) ? error.exitCode : 1)
 }
 
 async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<void> {
@@ -74,6 +79,7 @@ async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<v
     version,
     log,
     onShutdown: ({ all }) => void stop(all),
+    onTaken: (error) => die(error, options, logger),
     ...(decorateWorkflows === undefined ? {} : { decorateWorkflows }),
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(false))

@@ -13,6 +13,8 @@ import { version } from '../support/version.ts'
 const START_MS = 90_000
 const RESTARTS = 5
 const END_MS = 15_000
+/** Exit code of a control plane that found its home, or its database, taken. */
+const REFUSED = 3
 
 /** What a running control plane says of itself in `control/control.json`. */
 export interface ControlRecord extends ProcessIdentity {
@@ -100,13 +102,11 @@ export async function ensureControlPlane(options: EnsureOptions): Promise<Contro
     const record = await livingControlPlane(home)
     if (record !== null) return record
     if (ended !== undefined) {
-      // Another call was faster: its control plane holds the lock and will say so in a moment.
-      if (ended === 3) {
-        ended = undefined
-        await sleep(100)
-        continue
-      }
-      throw await startFailed(logFile, logStart, ended)
+      const failure = await startFailed(logFile, logStart, ended)
+      // Another call was faster: its control plane holds the home and will say so in a moment, or why it could not.
+      if (ended !== REFUSED || !isOfTheOther(failure)) throw failure
+      await sleep(100)
+      continue
     }
     await sleep(15)
   }
@@ -158,11 +158,18 @@ async function makeFolder(folder: string): Promise<void> {
   })
 }
 
+/** Nothing that is wrong with a control plane itself: one lives here already, or begins to. */
+function isOfTheOther({ code }: SluiceError): boolean {
+  return code === 'CONTROL_PLANE_RUNNING' || code === 'CONTROL_PLANE_START_FAILED'
+}
+
 async function startFailed(logFile: string, from: number, code: number | null): Promise<SluiceError> {
   const text = (await readFile(logFile, 'utf8').catch(() => '')).slice(from)
-  const last = text.trim().split('\n').at(-1) ?? ''
+  const lines = text.trim().split('\n')
+  const last = lines.at(-1) ?? ''
   const said = parseLine(last)
-  if (said?.error !== undefined) return SluiceError.fromJSON(JSON.parse(said.error))
+  const why = lines.map(parseLine).findLast((line) => line?.error !== undefined)?.error
+  if (why !== undefined) return SluiceError.fromJSON(JSON.parse(why))
   return new SluiceError(
     'CONTROL_PLANE_START_FAILED',
     `the control plane did not start${code === null ? ' in time' : ` (exit code ${code})`}: ${said?.msg ?? last}`,

@@ -151,6 +151,7 @@ export const errorCodes = {
   DATABASE_URL_INVALID: usage,
   DATABASE_UNREACHABLE: unavailable,
   DATABASE_FOREIGN: conflict,
+  DATABASE_IN_USE: conflict,
   POSTGRES_UNAVAILABLE: unavailable,
   WAIT_TIMED_OUT: { exitCode: 7, status: 504 },
   INTERRUPTED: { exitCode: 130, status: 499 },
