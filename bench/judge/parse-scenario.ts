@@ -27,7 +27,7 @@ const policyKeys = words(
   'preset steps stepSeconds observeSeconds maxWaitSeconds riskBudget absoluteLimit mode onInconclusive metrics thresholds probes rule',
 )
 const scenarioKeys = words(
-  'id seconds requestsPerSecond instances reactionSeconds toldReactionSeconds fullFleets historySeconds old new noise latency conversions policy',
+  'id seconds requestsPerSecond instances reactionSeconds toldReactionSeconds sampleSeconds sampleLagSeconds perInstance fullFleets historySeconds old new noise latency conversions policy',
 )
 
 /** Checks a scenario as read from a file; throws one error that lists every problem. */
@@ -45,6 +45,9 @@ export function parseScenario(value: unknown): Scenario {
     instances: Math.round(reader.number(top, 'instances', { ...positive, fallback: 20 })),
     reactionSeconds: Math.round(reader.number(top, 'reactionSeconds', { fallback: 5 })),
     ...reader.optional(top, 'toldReactionSeconds'),
+    ...reader.whole(top, 'sampleSeconds', positive),
+    ...reader.whole(top, 'sampleLagSeconds'),
+    ...reader.flag(top, 'perInstance'),
     ...reader.optional(top, 'historySeconds'),
     ...reader.flag(top, 'fullFleets'),
     old: { errorRate: reader.number(old, 'old.errorRate', rate) },
@@ -143,6 +146,11 @@ class Reader {
   optional(fields: Fields, path: string, bounds?: Bounds): Fields {
     const key = keyOf(path)
     return fields[key] === undefined ? {} : { [key]: this.number(fields, path, bounds) }
+  }
+
+  whole(fields: Fields, path: string, bounds?: Bounds): Fields {
+    const key = keyOf(path)
+    return fields[key] === undefined ? {} : { [key]: Math.round(this.number(fields, path, bounds)) }
   }
 
   flag(fields: Fields, path: string): Fields {

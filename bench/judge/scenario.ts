@@ -12,6 +12,11 @@ export interface Scenario {
   readonly reactionSeconds: number
   /** What the judge is told of it; absent: the truth. */
   readonly toldReactionSeconds?: number
+  /** Seconds that the router counts at once, and until it tells; absent: every second, at its end. The judge is told so. */
+  readonly sampleSeconds?: number
+  readonly sampleLagSeconds?: number
+  /** False: the router counts by release only. */
+  readonly perInstance?: boolean
   /** Both releases keep all `instances` at any weight, as on one machine. */
   readonly fullFleets?: boolean
   /** Time that the old release served alone before; absent: 1,800. */

@@ -1,4 +1,5 @@
 import type { Decision, Judge, JudgePolicy } from '../../src/judge/index.ts'
+import { createFeed } from './feed.ts'
 import { random } from './random.ts'
 import { policyOf, type Scenario } from './scenario.ts'
 import { createWorld, EPOCH } from './world.ts'
@@ -28,12 +29,17 @@ export interface RunResult {
 export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: number, run: number): RunResult {
   const world = createWorld(scenario, random(seed, run + 1))
   const policy: JudgePolicy = policyOf(scenario)
-  const history = world.history()
+  const feed = createFeed(scenario, EPOCH, run)
+  const past = world.history()
+  const history = { ...past, samples: feed.history(past.samples) }
+  const { sampleSeconds = 1, sampleLagSeconds = 0, perInstance = true } = scenario
   const capabilities = {
     lowestWeight: 0,
     reactionSeconds: scenario.toldReactionSeconds ?? scenario.reactionSeconds,
-    perInstance: true,
+    perInstance,
     assignment: 'request' as const,
+    sampleSeconds,
+    sampleLagSeconds,
   }
   let state = judge.start(policy, history)
   const nothing = { samples: [], instances: ['old-0', 'old-1'] }
@@ -79,8 +85,7 @@ export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: n
     }
     const answer = judge.step(state, {
       second: EPOCH + s,
-      old: seen.old,
-      new: seen.new,
+      ...feed.pass(s, seen),
       weight,
       probes: [],
       capabilities,

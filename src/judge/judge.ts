@@ -8,7 +8,7 @@ import type { JudgeAction, Reason, Verdict } from '../model/verdict.ts'
 export interface JudgeInput {
   /** Unix time of this second, in seconds; only differences matter. */
   readonly second: number
-  /** Increments of the old release that became known, keyed by their second of arrival. */
+  /** Increments of the old release that became known, keyed by their second of arrival, or the first of those they cover. */
   readonly old: FleetInput
   readonly new: FleetInput
   /** Weight of the new release in force during this second, 0..1. */
@@ -55,8 +55,12 @@ export interface ProbeResult {
 export interface JudgeCapabilities {
   /** Smallest weight step that the router can do, 0..1; 0 = any. */
   readonly lowestWeight: number
-  /** From an event to the changed weight. */
+  /** From the time at which an event becomes known to the changed weight. */
   readonly reactionSeconds: number
+  /** Seconds that a sample of the router covers. Default: 1. */
+  readonly sampleSeconds?: number
+  /** From the end of those seconds until all of their samples are known. Default: 0. */
+  readonly sampleLagSeconds?: number
   readonly perInstance: boolean
   /** Unit of random assignment; 'request' makes the routing guard sharper. Default: visitor. */
   readonly assignment?: 'visitor' | 'sticky' | 'request'

@@ -1,6 +1,9 @@
 import { type LatencyHistogram, latencyUpperBoundMs } from '../model/sample.ts'
 import type { LatencyBaseline } from './latency-baseline.ts'
 import { logSumExp } from './numbers.ts'
+import type { Arrivals } from './robust-test.ts'
+import { spread } from './spread.ts'
+import type { Feed } from './watermark.ts'
 
 /**
  * Slower? Five thresholds T (the old release's p50 to p99 before the rollout); a request of the new release counts as slow
@@ -16,6 +19,10 @@ export interface LatencyTest {
   readonly cap: number
   /** ln of evidence per threshold and odds ratio. */
   readonly sums: number[]
+  /** 5 s, or what the router counts at once. */
+  readonly blockSeconds: number
+  /** How many blocks stay correctable. */
+  readonly kept: number
   blocks: LatencyBlock[]
 }
 
@@ -46,8 +53,10 @@ const BLOCKS_KEPT = 8
 /** Two hours in milliseconds; no request takes longer. */
 const LAST_BUCKET = 184
 
-export function startLatencyTest(second: number, cap: number): LatencyTest {
-  return { from: second, cap, sums: Array.from({ length: SIZE }, () => 0), blocks: [] }
+export function startLatencyTest(second: number, cap: number, feed: Feed): LatencyTest {
+  const blockSeconds = Math.max(BLOCK_SECONDS, feed.blockSeconds)
+  const kept = BLOCKS_KEPT + Math.ceil(feed.lagSeconds / blockSeconds)
+  return { from: second, cap, sums: Array.from({ length: SIZE }, () => 0), blockSeconds, kept, blocks: [] }
 }
 
 /**
@@ -62,21 +71,33 @@ export function toleratedShift(tolerance: number, instanceSpread: number, newIns
 
 export function addLatency(
   test: LatencyTest,
-  second: number,
-  release: 'old' | 'new',
+  { from, seconds, release }: Arrivals,
   histogram: LatencyHistogram,
   baseline: LatencyBaseline,
   shift: number,
 ): void {
-  const index = Math.floor((second - test.from) / BLOCK_SECONDS)
-  if (index < 0) return
-  const block = blockAt(test, index, shift)
-  if (block === undefined) return
-  block[release] += addSlow(release === 'new' ? block.slowNew : block.slowOld, histogram, baseline, {
-    raised: release === 'new',
-    shift: block.shift,
+  eachBlock(test, { from, seconds, shift }, (block, share) => {
+    block[release] += addSlow(release === 'new' ? block.slowNew : block.slowOld, histogram, baseline, {
+      raised: release === 'new',
+      shift: block.shift,
+      share,
+    })
+    reopen(test, block)
   })
-  reopen(test, block)
+}
+
+/** The blocks to which requests of so many seconds belong; who is not longer than a block counts in the one in which it begins. */
+function eachBlock(
+  test: LatencyTest,
+  { from, seconds, shift }: { readonly from: number; readonly seconds: number; readonly shift: number },
+  visit: (block: LatencyBlock, share: number) => void,
+): void {
+  const { blockSeconds } = test
+  const grid = { origin: test.from, width: blockSeconds }
+  spread(from, seconds <= blockSeconds ? 1 : seconds, grid, (index, share) => {
+    const block = index < 0 ? undefined : blockAt(test, index, shift)
+    if (block !== undefined) visit(block, share)
+  })
 }
 
 /**
@@ -87,7 +108,7 @@ function addSlow(
   slow: number[],
   histogram: LatencyHistogram,
   baseline: LatencyBaseline,
-  { raised, shift }: { readonly raised: boolean; readonly shift: number },
+  { raised, shift, share }: { readonly raised: boolean; readonly shift: number; readonly share: number },
 ): number {
   const counts = Object.values(histogram)
   let total = 0
@@ -108,9 +129,10 @@ function addSlow(
       left -= 1
       between += count
     }
-    if (between !== 0) for (let below = 0; below < threshold; below++) slow[below] = (slow[below] ?? 0) + between
+    if (between === 0) continue
+    for (let below = 0; below < threshold; below++) slow[below] = (slow[below] ?? 0) + between * share
   }
-  return total
+  return total * share
 }
 
 /** Thresholds of the new release, rising. */
@@ -128,18 +150,16 @@ function raisedThresholds(baseline: LatencyBaseline, shift: number): number[] {
  */
 export function addPending(
   test: LatencyTest,
-  second: number,
-  release: 'old' | 'new',
+  { from, seconds, release }: Arrivals,
   difference: number,
   shift: number,
 ): void {
-  const index = Math.floor((second - test.from) / BLOCK_SECONDS)
-  if (index < 0 || difference === 0) return
-  const block = blockAt(test, index, shift)
-  if (block === undefined) return
-  if (release === 'new') block.pendingNew += difference
-  else block.pendingOld += difference
-  if (block.waited) reopen(test, block)
+  if (difference === 0) return
+  eachBlock(test, { from, seconds, shift }, (block, share) => {
+    if (release === 'new') block.pendingNew += difference * share
+    else block.pendingOld += difference * share
+    if (block.waited) reopen(test, block)
+  })
 }
 
 /** A block that was taken in has changed: its evidence is given back, and taken in anew. */
@@ -167,14 +187,14 @@ function blockAt(test: LatencyTest, index: number, shift: number): LatencyBlock 
     waited: false,
   }
   test.blocks.push(block)
-  if (test.blocks.length > BLOCKS_KEPT) test.blocks.shift()
+  if (test.blocks.length > test.kept) test.blocks.shift()
   return block
 }
 
 /** Takes in the blocks that have ended. */
 export function closeLatencyBlocks(test: LatencyTest, second: number, baseline: LatencyBaseline): void {
   for (const block of test.blocks) {
-    const end = test.from + (block.index + 1) * BLOCK_SECONDS
+    const end = test.from + (block.index + 1) * test.blockSeconds
     if (end > second + 1) continue
     if (!block.waited && second + 1 >= end + patienceSeconds(baseline, block.shift)) {
       block.waited = true

@@ -62,10 +62,11 @@ export function weightCap(clockSeconds: number, observeSeconds: number, scarcity
 
 export type Scarcity = 'none' | 'low' | 'very-low'
 
-/** Low: a quarter of the traffic for one reaction time is within the budget even if all of it failed. */
+/** Low: a quarter of the traffic for one reaction time is within the budget even if all of it failed; very low: half of it. */
 export function scarcity(requestsPerSecond: number, reactionSeconds: number, budget: number): Scarcity {
-  if (requestsPerSecond < 20 / 60) return 'very-low'
-  return 0.25 * requestsPerSecond * reactionSeconds <= budget ? 'low' : 'none'
+  const atStake = requestsPerSecond * reactionSeconds
+  if (requestsPerSecond < 20 / 60 && 0.5 * atStake <= budget) return 'very-low'
+  return 0.25 * atStake <= budget ? 'low' : 'none'
 }
 
 /** The very first weight is held at 10 %, unless traffic is scarce. */

@@ -8,7 +8,8 @@ import { routeCounts } from './route-watch.ts'
 import { confirmEvidence, lookedFor, requestsForDecision } from './second-look.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { factor } from './timeline.ts'
-import { count, failures, percent, risk, riskRatio } from './words.ts'
+import { lateSeconds } from './watermark.ts'
+import { count, failures, percent, risk, riskRatio, seconds } from './words.ts'
 
 /** Counts and the risk ratio, as every reason that acts carries them. */
 function figures(state: JudgeState): Partial<Reason> {
@@ -29,12 +30,13 @@ export function rampReason(state: JudgeState, now: Growth, weight: number): Reas
   const needed = now.gateOpen ? 0 : requestsUntil(now.rateNow + GATE_MARGIN, state.exposure)
   const perSecond = now.requestsPerSecond * weight
   const known = Number.isFinite(needed)
+  const late = needed === 0 && state.clock >= state.policy.observeSeconds ? 0 : lateSeconds(state.feed)
   const observing = state.policy.mode === 'ramp' ? Math.max(0, Math.ceil(state.policy.observeSeconds - state.clock)) : 0
   return {
     test: 'ramp',
     text:
       fresh.requests === 0
-        ? 'no request on the new release yet'
+        ? nothingYet(state)
         : `${count(fresh.bad)} of ${count(fresh.requests)} failed: at most ${percent(now.upper)} can be failing (90 % sure)`,
     failedNew: fresh.bad,
     failedOld: old.bad,
@@ -42,9 +44,16 @@ export function rampReason(state: JudgeState, now: Growth, weight: number): Reas
     requestsOld: old.requests,
     ...(known ? { requestsNeeded: needed } : {}),
     ...(known && (perSecond > 0 || needed === 0)
-      ? { expectedSeconds: Math.max(observing, needed === 0 ? 0 : Math.ceil(needed / perSecond)) }
+      ? { expectedSeconds: late + Math.max(observing, needed === 0 ? 0 : Math.ceil(needed / perSecond)) }
       : {}),
   }
+}
+
+function nothingYet(state: JudgeState): string {
+  const late = lateSeconds(state.feed)
+  return late > 0 && state.weight > 0
+    ? `nothing is known of the new release yet: the router's figures come up to ${seconds(late)} late`
+    : 'no request on the new release yet'
 }
 
 /** Why the weight stands still although nothing speaks against the new release alone. */
@@ -52,7 +61,7 @@ export function incidentReason(state: JudgeState): Reason {
   const { requests, bad } = state.oldRecent
   return {
     test: 'guard',
-    text: `the old release itself fails: ${count(bad)} of ${count(requests)} requests in 30 s; nothing grows until that ends`,
+    text: `the old release itself fails: ${count(bad)} of ${count(requests)} requests in ${Math.max(30, state.feed.blockSeconds)} s; nothing grows until that ends`,
     ...figures(state),
   }
 }
@@ -125,7 +134,7 @@ export function confirmReason(state: JudgeState, doubt: Doubt, now: Growth, weig
     evidence: factor(confirmEvidence(doubt)),
     threshold: Math.round(1 / thresholdsOf(state.policy).confirm),
     requestsNeeded: needed,
-    ...(perSecond > 0 ? { expectedSeconds: Math.ceil(needed / perSecond) } : {}),
+    ...(perSecond > 0 ? { expectedSeconds: lateSeconds(state.feed) + Math.ceil(needed / perSecond) } : {}),
     ...figures(state),
   }
 }

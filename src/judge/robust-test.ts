@@ -1,12 +1,15 @@
 import { WINSOR_FACTOR } from './dispersion.ts'
 import { fastRatios, LOG_FAST_COUNT, labelBet } from './fast-test.ts'
 import { logSumExp, median } from './numbers.ts'
+import { spread } from './spread.ts'
+import type { Feed } from './watermark.ts'
 
 /**
  * The ROBUST test may roll back. It makes the label bets of the fast test, but on cells of 10 s, and distrusts each cell:
  * - one instance counts at most 3 × the usual of its old peers (winsorising), so a bad node cannot speak for a release;
  * - the evidence is divided by φ, the clumping that the old release itself shows (see `dispersion`);
  * - no cell gives more than a third of the evidence that is needed, so at least three cells must agree.
+ * A router that counts by the minute has cells of a minute: a block speaks once, however long it is.
  * Each of the three only lowers evidence. inc = min((1/φ)·[Y·ln ρ − K·ln(1 + s(ρ−1))], cap), s = observed share of requests.
  * Dividing is exact for clumps of up to φ failures that share a release: E[X^s] ≤ (E X)^s for s ≤ 1 (Jensen).
  */
@@ -21,6 +24,8 @@ export interface RobustTest {
   readonly least: number
   /** Sum over closed cells, per ratio. */
   readonly sums: number[]
+  /** How many cells stay correctable; a failure that becomes known later than that is left to the fast test. */
+  readonly kept: number
   /** Open and recent cells: a late failure reopens the sum of its own cell, not of the present one. */
   cells: Cell[]
 }
@@ -39,7 +44,7 @@ interface Cell {
   fresh: boolean
 }
 
-/** How many cells stay correctable; a failure that becomes known later than that is left to the fast test. */
+export const CELL_SECONDS = 10
 const CELLS_KEPT = 7
 const COUNT = fastRatios.length
 
@@ -47,15 +52,25 @@ export function startRobustTest(options: {
   readonly from: number
   readonly phi: number
   readonly cap: number
-  readonly cellSeconds?: number
+  readonly requestsPerSecond: number
+  readonly feed: Feed
   readonly leastRatio?: number
 }): RobustTest {
-  const { from, phi, cap, cellSeconds = 10, leastRatio = 0 } = options
+  const { from, phi, cap, requestsPerSecond, feed, leastRatio = 0 } = options
+  const cellSeconds = Math.max(cellSecondsFor(requestsPerSecond), feed.blockSeconds)
+  // What is ahead of the watermark must not push out what is still to come.
+  const kept = CELLS_KEPT + Math.ceil(feed.lagSeconds / cellSeconds)
   const least = Math.max(
     0,
     fastRatios.findIndex((ratio) => ratio >= leastRatio),
   )
-  return { from, cellSeconds, phi, cap, least, sums: Array.from({ length: COUNT }, () => 0), cells: [] }
+  return { from, cellSeconds, phi, cap, least, sums: Array.from({ length: COUNT }, () => 0), kept, cells: [] }
+}
+
+/** Cells long enough for about four requests, so that scarce traffic is not skipped: 10 s above 0.4 requests/s. */
+export function cellSecondsFor(requestsPerSecond: number): number {
+  if (requestsPerSecond <= 0) return CELL_SECONDS
+  return CELL_SECONDS * Math.min(12, Math.max(1, Math.ceil(0.4 / requestsPerSecond)))
 }
 
 /** ln E. */
@@ -64,9 +79,20 @@ export function robustEvidence(test: RobustTest): number {
   return logSumExp(test.sums.slice(test.least)) - Math.log(COUNT - test.least)
 }
 
-/** The cell of an arrival second; undefined before the test began or when it is past correcting. */
-export function cellAt(test: RobustTest, second: number): Cell | undefined {
-  const index = Math.floor((second - test.from) / test.cellSeconds)
+/**
+ * The cells to which requests of so many seconds belong, each with its share: a block that is no longer than a cell counts in the one
+ * in which it begins, so that it cannot speak twice. None before the test began or where they are past correcting.
+ */
+function eachCell(test: RobustTest, from: number, seconds: number, visit: (cell: Cell, share: number) => void): void {
+  const { cellSeconds } = test
+  const grid = { origin: test.from, width: cellSeconds }
+  spread(from, seconds <= cellSeconds ? 1 : seconds, grid, (index, share) => {
+    const cell = cellAt(test, index)
+    if (cell !== undefined) visit(cell, share)
+  })
+}
+
+function cellAt(test: RobustTest, index: number): Cell | undefined {
   if (index < 0) return undefined
   const { cells } = test
   for (let i = cells.length - 1; i >= 0; i--) {
@@ -86,14 +112,35 @@ export function cellAt(test: RobustTest, second: number): Cell | undefined {
     fresh: false,
   }
   cells.push(cell)
-  if (cells.length > CELLS_KEPT) cells.shift()
+  if (cells.length > test.kept) cells.shift()
   return cell
 }
 
-export function addToCell(cell: Cell, release: 'old' | 'new', instance: string, bad: number): void {
-  const counts = release === 'new' ? cell.badNew : cell.badOld
-  counts[instance] = (counts[instance] ?? 0) + bad
-  if (release === 'new') cell.fresh = true
+/** What arrived in so many seconds from `from` on. */
+export interface Arrivals {
+  readonly from: number
+  readonly seconds: number
+  readonly release: 'old' | 'new'
+}
+
+/** Adds failures; true when a cell that was closed has changed. */
+export function addBad(test: RobustTest, { from, seconds, release }: Arrivals, instance: string, bad: number): boolean {
+  let reopened = false
+  eachCell(test, from, seconds, (cell, share) => {
+    const counts = release === 'new' ? cell.badNew : cell.badOld
+    counts[instance] = (counts[instance] ?? 0) + bad * share
+    if (release === 'new') cell.fresh = true
+    if (cell.closed) reopened = true
+  })
+  return reopened
+}
+
+export function bookRequests(test: RobustTest, { from, seconds, release }: Arrivals, requests: number): void {
+  if (requests === 0) return
+  eachCell(test, from, seconds, (cell, share) => {
+    if (release === 'new') cell.requestsNew += requests * share
+    else cell.requestsOld += requests * share
+  })
 }
 
 /** An instance is to blame, not the release: its failures in recent cells count no more. */

@@ -11,9 +11,10 @@ import { robustEvidence, startRobustTest } from './robust-test.ts'
 import { routeCounts, startRouteWatch } from './route-watch.ts'
 import { recent } from './seconds.ts'
 import { serving } from './served.ts'
-import { cellSecondsFor, startTests } from './start.ts'
+import { startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { clearSuspects, suspectInstances } from './suspects.ts'
+import { lateSeconds } from './watermark.ts'
 
 /**
  * The second look. An alarm withdraws all traffic for 10 s, in which suspect instances are replaced; then as little traffic as
@@ -26,6 +27,13 @@ const REPLACE_SECONDS = 60
 const SHORTEST_LOOK_SECONDS = 20
 const DOUBLE_AFTER_SECONDS = 60
 const UNDECIDED_AFTER_SECONDS = 300
+/**
+ * The ramp bounds the look and doubles once per reaction time, so late news make it slower. It is undecided for want of evidence and
+ * not of time: after 20 reactions when it had three times the requests that a decision should need, and after 60 in any case.
+ */
+const UNDECIDED_AFTER_REACTIONS = 20
+const UNDECIDED_AFTER_REACTIONS_AT_LAST = 60
+const ENOUGH_FOR_DECISIONS = 3
 /** At least one request every five seconds. */
 const TRICKLE_PER_SECOND = 0.2
 const LOG_20 = Math.log(20)
@@ -46,7 +54,7 @@ export function raiseDoubt(state: JudgeState, input: JudgeInput, cause: Cause, e
   state.doubt = {
     cause,
     ...(route === undefined ? {} : { route }),
-    alarmAt: state.now,
+    alarmAt: state.wall,
     since: null,
     evidence,
     suspectedRate: suspectedRate(state, cause, route),
@@ -93,16 +101,21 @@ function suspectedRate(state: JudgeState, cause: Cause, route?: string): number 
   return clip(bestFastRatio(state.fast) * rate, 1.5 * rate, 0.97)
 }
 
-/** True when the withdrawal has lasted long enough and the suspects are gone. */
+/**
+ * True when the withdrawal has lasted long enough and the suspects are gone. Late news of what was already served may decide
+ * by themselves, and risk nobody.
+ */
 export function mayLookAgain(state: JudgeState, doubt: Doubt, input: JudgeInput): boolean {
-  const waited = state.now - doubt.alarmAt
+  const waited = state.wall - doubt.alarmAt
   if (waited < WITHDRAWN_SECONDS) return false
+  const isAllKnown = state.now >= doubt.alarmAt + input.capabilities.reactionSeconds
+  if (lateSeconds(state.feed) > 0 && !isAllKnown) return false
   const pending = doubt.replace.some((id) => input.new.instances.includes(id)) || input.new.instances.length === 0
   return !pending || waited >= REPLACE_SECONDS
 }
 
 export function beginSecondLook(state: JudgeState, doubt: Doubt, input: JudgeInput): void {
-  const from = Math.floor(state.now) + 1
+  const from = Math.floor(state.wall) + 1
   const { confirm } = thresholdsOf(state.policy)
   const half = Math.log(1 / confirm) / 2
   const isOutage = doubt.suspectedRate >= (needsSecondLook(state, input) ? OUTAGE_OF_ONE : OUTAGE)
@@ -112,11 +125,12 @@ export function beginSecondLook(state: JudgeState, doubt: Doubt, input: JudgeInp
     phi: state.learned.phi,
     cap: isOutage ? half : Math.log(1 / confirm) / 3,
     leastRatio: isOutage ? doubt.suspectedRate / state.learned.old.rate / LEAST_PART : 0,
-    cellSeconds: cellSecondsFor(requestRate(state)),
+    requestsPerSecond: requestRate(state),
+    feed: state.feed,
   })
   if (state.policy.metrics.errors && state.policy.absoluteLimit < 0.95)
     doubt.level = startLevelTest(state.policy.absoluteLimit, from, half)
-  if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half)
+  if (doubt.cause === 'latency') doubt.latency = startLatencyTest(from, half, state.feed)
   state.exposure = { from, requests: 0, bad: 0 }
   clearSuspects(state.suspects)
   state.phase = 'confirming'
@@ -133,13 +147,17 @@ export function requestsForDecision(state: JudgeState, doubt: Doubt): number {
 export function secondLookWeight(state: JudgeState, doubt: Doubt, requestsPerSecond: number): number {
   const most = Math.min(Math.max(doubt.weightBefore, 0.001), requestsPerSecond < 20 / 60 ? 0.5 : 0.25)
   if (requestsPerSecond <= 0) return most
-  const minutes = Math.floor(lookedFor(state, doubt) / DOUBLE_AFTER_SECONDS)
-  const perSecond = Math.max(requestsForDecision(state, doubt) / 60, TRICKLE_PER_SECOND) * 2 ** Math.min(minutes, 10)
+  // What is asked for now is seen a minute and a feed's delay later; until then it is not asked for again.
+  const minute = DOUBLE_AFTER_SECONDS + lateSeconds(state.feed)
+  const minutes = Math.floor(lookedFor(state, doubt) / minute)
+  const perSecond =
+    Math.max(requestsForDecision(state, doubt) / minute, TRICKLE_PER_SECOND) * 2 ** Math.min(minutes, 10)
   return Math.min(most, perSecond / requestsPerSecond)
 }
 
+/** Seconds of the second look of which everything is known. */
 export function lookedFor(state: JudgeState, doubt: Doubt): number {
-  return doubt.since === null ? 0 : state.now - doubt.since + 1
+  return doubt.since === null ? 0 : Math.max(0, state.now - doubt.since + 1)
 }
 
 /** What the fresh evidence says. */
@@ -149,8 +167,18 @@ export function secondLook(state: JudgeState, doubt: Doubt): 'guilty' | 'cleared
   takeIn(state, doubt)
   const seconds = lookedFor(state, doubt)
   if (seconds >= SHORTEST_LOOK_SECONDS && isCleared(state, doubt)) return 'cleared'
-  if (seconds < UNDECIDED_AFTER_SECONDS) return 'open'
+  if (!hasLookedEnough(state, doubt)) return 'open'
   return confirmEvidence(doubt) <= 0 && oldIsWorseThanBefore(state) ? 'cleared' : 'undecided'
+}
+
+function hasLookedEnough(state: JudgeState, doubt: Doubt): boolean {
+  const beyond = lookedFor(state, doubt) - UNDECIDED_AFTER_SECONDS
+  const late = lateSeconds(state.feed)
+  if (late === 0) return beyond >= 0
+  if (doubt.requests >= ENOUGH_FOR_DECISIONS * requestsForDecision(state, doubt)) {
+    return beyond >= UNDECIDED_AFTER_REACTIONS * late
+  }
+  return beyond >= UNDECIDED_AFTER_REACTIONS_AT_LAST * late
 }
 
 /** Nothing fresh speaks against the new release, and the old one fails more than it used to: a common incident. */
@@ -207,12 +235,13 @@ export function clearDoubt(state: JudgeState): void {
   relearn(state)
   restartAlarms(state)
   if (state.doubt?.cause === 'latency') {
-    state.latency = startTests(state.policy, Math.floor(state.now), 1, state.robust.cellSeconds).latency
+    state.latency = startTests(state.policy, Math.floor(state.wall), { ...state.learned, feed: state.feed }).latency
   }
   if (state.doubt?.route !== undefined) state.routes = startRouteWatch()
   if (state.doubt?.cause === 'probes') restartProbeAlarm(state.probes)
   state.doubt = null
   clearSuspects(state.suspects)
+  state.clockFrom = Math.floor(state.wall) + 1
   state.phase = 'open'
 }
 

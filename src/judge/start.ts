@@ -10,16 +10,16 @@ import { learnOldRate } from './old-rate.ts'
 import { thresholdsOf } from './policy.ts'
 import { startProbeWatch } from './probe-watch.ts'
 import { startRatioSequence } from './ratio-sequence.ts'
-import { startRobustTest } from './robust-test.ts'
+import { CELL_SECONDS, startRobustTest } from './robust-test.ts'
 import { startRouteWatch } from './route-watch.ts'
 import { startRoutingGuard } from './routing-guard.ts'
 import { startSeconds } from './seconds.ts'
+import { spread } from './spread.ts'
 import type { JudgeState, Learned } from './state.ts'
 import { startSuspects } from './suspects.ts'
 import { startTimeline } from './timeline.ts'
+import { type Feed, punctual } from './watermark.ts'
 import { startWebVitalsTest } from './web-vitals-test.ts'
-
-const CELL_SECONDS = 10
 
 /**
  * Begins a judgement: learns from the old release's past (failure rate, clumping, latencies, traffic). The history may be
@@ -29,18 +29,24 @@ const CELL_SECONDS = 10
  */
 export function start(policy: JudgePolicy, history: History): JudgeState {
   return {
-    version: 1,
+    version: 2,
     policy,
     learned: learn(policy, history),
     phase: 'open',
     startedAt: null,
+    wall: 0,
     now: 0,
+    feed: punctual,
+    reportedUntil: history.samples.reduce((end, { from, seconds }) => Math.max(end, from + seconds), 0),
+    told: [],
     clock: 0,
+    clockFrom: 0,
+    heldBack: 0,
     weight: 0,
     watchWeight: 0,
-    seconds: startSeconds(),
+    seconds: startSeconds(punctual),
     oldRecent: { requests: 0, bad: 0 },
-    ...startTests(policy, 0, 1, CELL_SECONDS),
+    ...startTests(policy, 0, { phi: 1, requestsPerSecond: 0, feed: punctual }),
     exposure: { from: 0, requests: 0, bad: 0 },
     missed: 0,
     totals: { old: { requests: 0, bad: 0, distinct: 0 }, new: { requests: 0, bad: 0, distinct: 0 } },
@@ -64,18 +70,22 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
 }
 
 /** Every test as it is before its first second. */
-export function startTests(policy: JudgePolicy, second: number, phi: number, cellSeconds: number) {
+export function startTests(
+  policy: JudgePolicy,
+  second: number,
+  { phi, requestsPerSecond, feed }: Pick<Learned, 'phi' | 'requestsPerSecond'> & { readonly feed: Feed },
+) {
   const thresholds = thresholdsOf(policy)
   const third = (alpha: number) => Math.log(1 / alpha) / 3
   const limit = Math.min(policy.absoluteLimit, 0.95)
   return {
     fast: startFastTest(second),
-    robust: startRobustTest({ from: second, phi, cap: third(thresholds.rollBack), cellSeconds }),
+    robust: startRobustTest({ from: second, phi, cap: third(thresholds.rollBack), requestsPerSecond, feed }),
     absolute: {
       alarm: startLevelTest(limit, second, null),
       alone: startLevelTest(limit, second, third(thresholds.rollBack)),
     },
-    latency: policy.metrics.latency ? startLatencyTest(second, third(thresholds.latency)) : null,
+    latency: policy.metrics.latency ? startLatencyTest(second, third(thresholds.latency), feed) : null,
     business: startBusinessTest(second, third(thresholds.business), 1 - (policy.metrics.businessTolerance ?? 0)),
     webVitals: startWebVitalsTest(second, third(thresholds.webVitals)),
     routes: startRouteWatch(),
@@ -83,12 +93,6 @@ export function startTests(policy: JudgePolicy, second: number, phi: number, cel
     probes: startProbeWatch(),
     ratio: startRatioSequence(),
   }
-}
-
-/** Cells long enough for about four requests, so that scarce traffic is not skipped: 10 s above 0.4 requests/s. */
-export function cellSecondsFor(requestsPerSecond: number): number {
-  if (requestsPerSecond <= 0) return CELL_SECONDS
-  return CELL_SECONDS * Math.min(12, Math.max(1, Math.ceil(0.4 / requestsPerSecond)))
 }
 
 /** Long enough for steady traffic, short enough for the traffic of now. */
@@ -124,7 +128,12 @@ function learn(policy: JudgePolicy, history: History): Learned {
 /** Traffic as it is now: a quiet half hour before says nothing about how much a weight puts at stake. */
 function recentRate(history: History, last: number, seconds: number): number {
   if (seconds <= 0) return 0
-  const requests = history.samples.reduce((sum, { from, requests }) => sum + (from >= last - seconds ? requests : 0), 0)
+  const since = last - seconds
+  const requests = history.samples.reduce(
+    (sum, sample) =>
+      sum + sample.requests * Math.min(1, Math.max(0, sample.from + sample.seconds - since) / sample.seconds),
+    0,
+  )
   return requests / seconds
 }
 
@@ -132,13 +141,13 @@ function tensByInstance(history: History, columns: ReadonlyMap<string, number>, 
   const rows: number[][] = []
   const width = columns.size
   for (const sample of history.samples) {
-    const row = Math.floor((sample.from - first) / CELL_SECONDS)
-    while (rows.length <= row) rows.push(Array.from({ length: width }, () => 0))
+    const column = sample.instance === undefined ? undefined : columns.get(sample.instance)
     const bad = sample.distinctBad ?? sample.bad
-    if (bad === 0 || sample.instance === undefined) continue
-    const column = columns.get(sample.instance)
-    const counts = rows[row]
-    if (column !== undefined && counts !== undefined) counts[column] = (counts[column] ?? 0) + bad
+    spread(sample.from, sample.seconds, { origin: first, width: CELL_SECONDS }, (row, share) => {
+      while (rows.length <= row) rows.push(Array.from({ length: width }, () => 0))
+      const counts = rows[row]
+      if (column !== undefined && counts !== undefined) counts[column] = (counts[column] ?? 0) + bad * share
+    })
   }
   return rows
 }

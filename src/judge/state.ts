@@ -15,6 +15,8 @@ import type { RoutingGuard } from './routing-guard.ts'
 import type { Seconds } from './seconds.ts'
 import type { Suspects } from './suspects.ts'
 import type { Timeline } from './timeline.ts'
+import type { ToldWeights } from './told-weights.ts'
+import type { Feed } from './watermark.ts'
 import type { WebVitalsTest } from './web-vitals-test.ts'
 
 /**
@@ -22,15 +24,27 @@ import type { WebVitalsTest } from './web-vitals-test.ts'
  * A state has one owner: `step` consumes the state that it is given and answers with the next one. Keep a JSON copy to keep a past one.
  */
 export interface JudgeState {
-  readonly version: 1
+  readonly version: 2
   readonly policy: JudgePolicy
   readonly learned: Learned
   phase: Phase
   /** Unix second of the first step; null before it. */
   startedAt: number | null
+  /** Second of the last step: what it decided acts on arrivals of the next one at the earliest. */
+  wall: number
+  /** The watermark: the newest second of which everything is known. Every look back and every wait counts from here. */
   now: number
+  /** How news arrive, as told in the first step. */
+  feed: Feed
+  /** End of the newest block of which anything was reported. */
+  reportedUntil: number
+  told: ToldWeights
   /** Seconds of observation: stands still while in doubt. */
   clock: number
+  /** Only arrivals from this second on are observed: the clock does not run over what came before the last change of mind. */
+  clockFrom: number
+  /** Seconds that passed while late news held the ramp back: they are no wait for evidence. */
+  heldBack: number
   /** Weight asked for. */
   weight: number
   /** 'watch': the weight that the engine has set outside of doubt. */

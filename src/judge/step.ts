@@ -1,7 +1,7 @@
 import type { Reason } from '../model/verdict.ts'
 import { businessEvidence } from './business-test.ts'
 import { fastEvidence } from './fast-test.ts'
-import { type Growth, growth, nextWeight } from './growth.ts'
+import { type Growth, growth, isHeldBack, nextWeight } from './growth.ts'
 import { ingest } from './ingest.ts'
 import type { Decision, JudgeInput } from './judge.ts'
 import { latencyEvidence } from './latency-test.ts'
@@ -38,11 +38,15 @@ import {
   secondLook,
   secondLookWeight,
 } from './second-look.ts'
+import { startSeconds } from './seconds.ts'
 import { serving } from './served.ts'
-import { cellSecondsFor, startTests } from './start.ts'
+import { startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
-import { eject, ejectable, pendingEjections } from './suspects.ts'
+import { eject, ejectable, pendingEjections, startSuspects } from './suspects.ts'
 import { addPoint, isDue, UNKNOWN } from './timeline.ts'
+import { noteWeight } from './told-weights.ts'
+import { upToDate } from './upgrade.ts'
+import { feedOf, lateSeconds, newestEnd, watermark } from './watermark.ts'
 import { webVitalsEvidence } from './web-vitals-test.ts'
 import { failures, risk } from './words.ts'
 
@@ -50,7 +54,8 @@ import { failures, risk } from './words.ts'
  * Takes in what became known in one second and decides. The state that is given is consumed: use the returned one
  * (it may be the same object, changed); a JSON copy taken before stays as it was.
  */
-export function step(state: JudgeState, input: JudgeInput): { state: JudgeState; decision: Decision } {
+export function step(given: JudgeState, input: JudgeInput): { state: JudgeState; decision: Decision } {
+  const state = upToDate(given)
   const passed = begin(state, input)
   ingest(state, input)
   const decision = decide(state, input, passed)
@@ -60,31 +65,54 @@ export function step(state: JudgeState, input: JudgeInput): { state: JudgeState;
   return { state, decision }
 }
 
-/** Moves the clock; returns the seconds since the last step. */
-function begin(state: JudgeState, input: JudgeInput): number {
-  if (state.startedAt === null) {
-    const now = Math.floor(input.second)
-    state.startedAt = now
-    state.now = input.second
-    const { phi, requestsPerSecond } = state.learned
-    Object.assign(state, startTests(state.policy, now, phi, cellSecondsFor(requestsPerSecond)))
-    if (state.policy.probes !== undefined && state.policy.mode === 'ramp') state.phase = 'probing'
-    state.watchWeight = input.weight
-    if (state.policy.mode === 'watch') state.weight = input.weight
-    return 1
-  }
-  const passed = Math.max(0, input.second - state.now)
-  state.now = input.second
-  return passed
+/** Seconds of arrival that became known with this step. */
+interface Passed {
+  readonly seconds: number
+  /** Those that count as observation. */
+  readonly observed: number
 }
 
-function decide(state: JudgeState, input: JudgeInput, passed: number): Decision {
+/** Weights are remembered for so long after the oldest request of which news are still to be expected. */
+const TOLD_SECONDS = 128
+
+/** Moves the clocks. */
+function begin(state: JudgeState, input: JudgeInput): Passed {
+  const isFirst = state.startedAt === null
+  if (isFirst) beginFirst(state, input)
+  state.wall = input.second
+  state.reportedUntil = newestEnd(input, state.reportedUntil)
+  const late = lateSeconds(state.feed)
+  noteWeight(state.told, Math.floor(input.second), input.weight, TOLD_SECONDS + late)
+  const before = state.now
+  state.now = watermark(state, input.second)
+  if (isFirst && late === 0) return { seconds: 1, observed: 1 }
+  const since = (first: number) => Math.max(0, state.now - Math.max(before, first - 1))
+  return { seconds: since(state.startedAt ?? 0), observed: since(state.clockFrom) }
+}
+
+function beginFirst(state: JudgeState, input: JudgeInput): void {
+  const { policy, learned } = state
+  const second = Math.floor(input.second)
+  state.startedAt = second
+  state.clockFrom = second
+  state.feed = feedOf(input.capabilities)
+  state.seconds = startSeconds(state.feed)
+  state.suspects = startSuspects(0, lateSeconds(state.feed))
+  Object.assign(state, startTests(policy, second, { ...learned, feed: state.feed }))
+  if (policy.probes !== undefined && policy.mode === 'ramp') state.phase = 'probing'
+  state.watchWeight = input.weight
+  if (policy.mode === 'watch') state.weight = input.weight
+}
+
+function decide(state: JudgeState, input: JudgeInput, passed: Passed): Decision {
   const { doubt } = state
   if (state.phase === 'rolled-back') return rolledBack(state)
   const verdict = beyondDoubt(state, input)
   if (verdict !== null) return rollBack(state, verdict.cause, verdict.reason, true)
-  if (doubt !== null)
+  if (doubt !== null) {
+    if (lateSeconds(state.feed) > 0) state.heldBack += passed.seconds
     return state.phase === 'withdrawn' ? withdrawn(state, input, doubt) : confirming(state, input, doubt)
+  }
   const alarm = findAlarm(state, input)
   if (alarm !== null) return retreat(state, input, alarm)
   if (state.phase === 'probing' && !probedClean(state)) return probing(state)
@@ -228,7 +256,7 @@ function confirming(state: JudgeState, input: JudgeInput, doubt: Doubt): Decisio
   if (finding === 'cleared') {
     clearDoubt(state)
     state.marks.protectedAfter = null
-    return open(state, input, 0)
+    return open(state, input, none)
   }
   if (doubt.asked || finding === 'undecided') return undecided(state, input, doubt)
   const now = growth(state, input)
@@ -250,7 +278,7 @@ function undecided(state: JudgeState, input: JudgeInput, doubt: Doubt): Decision
   if (state.policy.onInconclusive === 'promote') {
     clearDoubt(state)
     state.marks.conclusive = false
-    return open(state, input, 0)
+    return open(state, input, none)
   }
   doubt.asked = true
   return { action: 'hold', weight: state.weight, replace: [], reasons: [reason], conclusive: false, ask: true }
@@ -275,15 +303,20 @@ function hold(weight: number, reasons: readonly Reason[]): Decision {
   return { action: 'hold', weight, replace: [], reasons }
 }
 
+const none: Passed = { seconds: 0, observed: 0 }
+
 /** Nothing is in doubt: grow, hold or promote. */
-function open(state: JudgeState, input: JudgeInput, passed: number): Decision {
+function open(state: JudgeState, input: JudgeInput, passed: Passed): Decision {
   if (state.phase === 'promoted') return promoted(state, growth(state, input))
   const held = commonIncident(state)
   if (state.policy.mode === 'watch' && state.weight >= state.watchWeight) followEngine(state, input)
   const now = growth(state, input)
   const next = nextWeight(state, input, now, held)
-  state.clock += passed
+  state.clock += passed.observed
+  if (isHeldBack(state, now)) state.heldBack += passed.seconds
   if (next.weight > state.weight) state.missed = 0
+  // Each fixed step is watched for its whole time, and that begins when its weight is in force.
+  if (state.policy.steps !== undefined && next.weight !== state.weight) state.clockFrom = Math.floor(state.wall) + 1
   if (next.promote) {
     state.phase = 'promoted'
     state.marks.conclusive &&= next.conclusive

@@ -10,6 +10,8 @@ export interface Suspects {
   halvedAt: number
   /** Instances told to be replaced while the release went on: id → second. Their failures count no more. */
   readonly ejected: Record<string, number>
+  /** An instance that was not replaced by then counts again. */
+  forgivenSeconds: number
 }
 
 const HALF_LIFE_SECONDS = 10
@@ -23,11 +25,11 @@ const LOG_CHANCE = Math.log(1000)
 /** A release whose instances go bad one after the other is bad itself. */
 const MOST_EJECTIONS = 2
 const EJECTION_WINDOW_SECONDS = 300
-/** An instance that was not replaced by then counts again. */
 const FORGIVEN_SECONDS = 60
 
-export function startSuspects(second: number): Suspects {
-  return { bad: {}, requests: {}, halvedAt: second, ejected: {} }
+/** `lateSeconds`: how long after their arrival failures may become known. */
+export function startSuspects(second: number, lateSeconds = 0): Suspects {
+  return { bad: {}, requests: {}, halvedAt: second, ejected: {}, forgivenSeconds: FORGIVEN_SECONDS + lateSeconds }
 }
 
 export function addSuspect(suspects: Suspects, instance: string, bad: number, requests: number): void {
@@ -87,7 +89,7 @@ export function eject(suspects: Suspects, instance: string, second: number): voi
 /** True for arrivals after the ejection, until the instance is gone or forgiven. */
 export function isEjected(suspects: Suspects, instance: string | undefined, second: number): boolean {
   const at = instance === undefined ? undefined : suspects.ejected[instance]
-  return at !== undefined && second >= at && second - at <= FORGIVEN_SECONDS
+  return at !== undefined && second >= at && second - at <= suspects.forgivenSeconds
 }
 
 /** Ejected instances that still live. */

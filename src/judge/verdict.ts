@@ -13,11 +13,13 @@ import { ROUTING_THRESHOLD, routingEvidence } from './routing-guard.ts'
 import { confirmEvidence } from './second-look.ts'
 import type { JudgeState } from './state.ts'
 import { factor, timelinePoints } from './timeline.ts'
+import { upToDate } from './upgrade.ts'
 import { webVitalsEvidence } from './web-vitals-test.ts'
 import { count, failures, percent, risk, seconds, times } from './words.ts'
 
 /** Puts a state into words and figures; changes nothing. */
-export function explain(state: JudgeState): Verdict {
+export function explain(given: JudgeState): Verdict {
+  const state = upToDate(given)
   const { marks, totals } = state
   const text = marks.because ?? `${failures(state)}${risk(state)}`
   return {
