@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { removeFolder } from '../src/support/remove-folder.ts'
 
 const bin = resolve(import.meta.dirname, '../bin/sluice')
 
@@ -50,7 +51,7 @@ test.skipIf(process.platform !== 'linux').each([
     expect(told).not.toMatch(/^\s+at /m)
     expect(await processesBelow(folder)).toEqual([])
     expect((await readdir(folder)).filter((name) => name.startsWith('sluice-'))).toEqual([])
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   },
   240_000,
 )

@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Screen } from '../src/cli/testing/screen.ts'
+import { removeFolder } from '../src/support/remove-folder.ts'
 import { type Installation, installation, must } from './support/installation.ts'
 
 const bin = resolve(import.meta.dirname, '../bin/sluice')
@@ -141,7 +142,7 @@ inPseudoTerminal.each([
     expect(shown.lastIndexOf('\u001b[?25h')).toBeGreaterThanOrEqual(shown.lastIndexOf('\u001b[?25l'))
     expect(shown.includes('interrupted')).toBe(code === 130)
     expect(await readdir(folder)).toEqual(['package.json', 'server.js'])
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   },
   60_000,
 )

@@ -1,8 +1,9 @@
 // `npm run demo`: the whole way of an application through Sluice, in front of real traffic, by the real command line.
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../e2e/support/free-port.ts'
+import { removeFolder } from '../../src/support/remove-folder.ts'
 import { demoConfig, demoTimes } from './config.ts'
 import { Facts } from './facts.ts'
 import { createHistory } from './history.ts'
@@ -44,7 +45,7 @@ async function stopEverything(): Promise<void> {
   const { code, stderr } = await down.json(['down', '--all'])
   if (code !== 0) say(`sluice down --all failed (exit code ${code}): ${stderr}`)
   facts.check('everything is stopped', code === 0)
-  if (code === 0) await rm(root, { recursive: true, force: true })
+  if (code === 0) await removeFolder(root)
 }
 
 try {

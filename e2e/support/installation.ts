@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { removeFolder } from '../../src/support/remove-folder.ts'
 import { freePort } from './free-port.ts'
 
 const bin = resolve(import.meta.dirname, '../../bin/sluice')
@@ -112,7 +113,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
     for (const signal of signals) process.off(signal, onSignal)
     const stopped = await sluice('down', '--all')
     if (stopped.code !== 0) process.stderr.write(`sluice down --all: ${JSON.stringify(stopped.document)}\n`)
-    await rm(root, { recursive: true, force: true })
+    await removeFolder(root)
   }
   // What runs here outlives this process on purpose: an interrupted benchmark has to take it along.
   const onSignal = (signal: NodeJS.Signals) => void remove().finally(() => process.kill(process.pid, signal))

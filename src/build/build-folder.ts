@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startTimeOf } from '../support/process-identity.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { killGroup } from '../support/run.ts'
 
 /** A folder for one build; its name says which process works in it. */
@@ -69,23 +70,4 @@ async function endProcessesOf(mark: string): Promise<void> {
       // already gone
     }
   }
-}
-
-/** A process that is just dying may still write: try again. Builds also close folders (`chmod`): open them then. */
-async function removeFolder(folder: string): Promise<void> {
-  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
-  try {
-    await remove()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EACCES' && code !== 'EPERM') throw error
-    await openFolders(folder)
-    await remove()
-  }
-}
-
-async function openFolders(folder: string): Promise<void> {
-  await chmod(folder, 0o700)
-  for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await openFolders(join(folder, entry.name))
 }

@@ -1,7 +1,8 @@
-import { chmod, link, lstat, mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, mkdtemp, readFile, readlink, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { removeFolder } from '../support/remove-folder.ts'
 import { run } from '../support/run.ts'
 import type { ArtifactStore } from './artifact-store.ts'
 import { fileArtifactStore } from './file-artifact-store.ts'
@@ -17,7 +18,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await rm(root, { recursive: true, force: true })
+  await removeFolder(root)
 })
 
 function newStore(): ArtifactStore {
@@ -60,6 +61,7 @@ describe('an artifact store', () => {
     expect((await lstat(join(tree, 'lib', 'x.js'))).mode & 0o777).toBe(0o444)
     expect(await readlink(join(tree, 'lib', 'link'))).toBe('../run.sh')
     expect((await lstat(join(tree, 'empty'))).isDirectory()).toBe(true)
+    for (const folder of ['', 'lib', 'empty']) expect((await lstat(join(tree, folder))).mode & 0o777).toBe(0o555)
     expect(await store.tree(id)).toBe(tree)
     expect(await newStore().tree(id)).toBe(tree)
   })
@@ -131,7 +133,7 @@ describe('an artifact store', () => {
     await expect(lstat(join(root, 'trees', two))).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(store.tree(two)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
     for (const id of [one, four]) {
-      await rm(join(root, 'trees', id), { recursive: true })
+      await removeFolder(join(root, 'trees', id))
       expect(await readFile(join(await newStore().tree(id), 'same'), 'utf8')).toBe('same')
     }
   })
@@ -139,7 +141,8 @@ describe('an artifact store', () => {
   it('repairs a tree that lost a file', async () => {
     const { id } = await store.add(await folder('source', { a: 'a', 'b/c': 'c' }), meta, limit)
     const tree = await store.tree(id)
-    await rm(join(tree, 'b'), { recursive: true })
+    await chmod(tree, 0o755)
+    await removeFolder(join(tree, 'b'))
     expect(await readFile(join(await newStore().tree(id), 'b', 'c'), 'utf8')).toBe('c')
   })
 
@@ -153,6 +156,67 @@ describe('an artifact store', () => {
     expect(await store.find(key('1'))).toBeNull()
     expect((await store.add(source, meta, limit)).id).toBe(id)
     expect(await readFile(join(await newStore().tree(id), 'app'), 'utf8')).toBe('good')
+  })
+
+  it.each(['app', 'lib/deep/app'])('tells %s from what is written into it at once, of the same size', async (path) => {
+    const { id } = await store.add(await folder('source', { [path]: 'good' }), { ...meta, buildKey: key('1') }, limit)
+    const inTree = join(await store.tree(id), path)
+    const stored = await lstat(inTree)
+    await chmod(inTree, 0o644)
+    await writeFile(inTree, 'evil')
+    // No writer leaves a time that lies seconds before the moment at which the file was made.
+    expect(stored.ctimeMs - stored.mtimeMs).toBeGreaterThan(2000)
+    await expect(newStore().tree(id)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
+  })
+
+  it('tells a stored file from another one of the same size that was copied over it with its time', async () => {
+    const { id } = await store.add(await folder('source', { a: 'good', b: 'evil' }), meta, limit)
+    const tree = await store.tree(id)
+    await chmod(join(tree, 'a'), 0o644)
+    await run(['cp', '-p', '--no-preserve=mode', join(tree, 'b'), join(tree, 'a')], { timeoutMs: 5000 })
+    expect(await readFile(join(tree, 'a'), 'utf8')).toBe('evil')
+    await expect(newStore().tree(id)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
+  })
+
+  it('takes no stored file that was written into for what a later build gives', async () => {
+    const { id } = await store.add(await folder('one', { app: 'good', own: '1' }), meta, limit)
+    const inTree = join(await store.tree(id), 'app')
+    await chmod(inTree, 0o644)
+    await writeFile(inTree, 'evil')
+    const later = await store.add(await folder('two', { app: 'good', own: '2' }), meta, limit)
+    expect(await readFile(join(await store.tree(later.id), 'app'), 'utf8')).toBe('good')
+    expect(await readFile(join(await newStore().tree(id), 'app'), 'utf8')).toBe('good')
+  })
+
+  it('goes on with what an earlier version stored, whose files have the time of their writing', async () => {
+    const source = await folder('source', { app: 'good', other: 'o' })
+    const { id } = await store.add(source, meta, limit)
+    const tree = await store.tree(id)
+    const writtenAt = new Date()
+    for (const name of ['app', 'other']) await utimes(join(tree, name), writtenAt, writtenAt)
+    const manifest = join(root, 'artifacts', 'manifests', id)
+    const lines = (await readFile(manifest, 'utf8')).replaceAll(/"mtimeMs":[\d.]+/g, `"mtimeMs":${writtenAt.getTime()}`)
+    await writeFile(manifest, lines)
+    for (const path of ['', 'app']) await chmod(join(tree, path), path === '' ? 0o755 : 0o444)
+    const { ino } = await lstat(join(tree, 'app'))
+    expect(await newStore().tree(id)).toBe(tree)
+    expect((await lstat(join(tree, 'app'))).ino).toBe(ino)
+    expect((await lstat(tree)).mode & 0o777).toBe(0o555)
+    expect((await store.add(source, meta, limit)).id).toBe(id)
+    expect(await readFile(join(await newStore().tree(id), 'app'), 'utf8')).toBe('good')
+  })
+
+  it('closes its trees to their owner, and removes them all the same', async () => {
+    const { id } = await store.add(await folder('source', { 'lib/app': 'good' }), meta, limit)
+    const tree = await store.tree(id)
+    await run(['chown', '-R', String(owner), root], { timeoutMs: 5000 })
+    await asOwner(async () => {
+      for (const path of ['cache', 'lib/cache']) {
+        await expect(writeFile(join(tree, path), '')).rejects.toMatchObject({ code: 'EACCES' })
+      }
+      await newStore().prune({ keep: 0, inUse: [] })
+    })
+    await expect(lstat(tree)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('shows nothing of a half-written artifact, and clears it away later', async () => {
@@ -179,3 +243,16 @@ describe('an artifact store', () => {
     expect((await lstat(join(source, 'a'))).mode & 0o200).toBe(0o200)
   })
 })
+
+/** Root may write anywhere, so there another user is the owner. */
+const owner = process.getuid?.() === 0 ? 65_534 : process.getuid?.()
+
+async function asOwner(work: () => Promise<void>): Promise<void> {
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) process.seteuid?.(owner ?? 0)
+  try {
+    await work()
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+}

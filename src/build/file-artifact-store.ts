@@ -24,9 +24,10 @@ export function fileArtifactStore(options: FileArtifactStoreOptions): ArtifactSt
 }
 
 /**
- * Files in a tree are read-only (0444, 0555) links into the store. Who can write all the same (root) would change
- * the stored file, and all releases that share it: `tree` therefore compares size and time of every file before a
- * fleet is started from it, and refuses a changed one.
+ * Files in a tree are read-only (0444, 0555) links into the store, in folders that are read-only too. Who can write all the
+ * same (root, an owner who opens them) would change the stored file, and all releases that share it: `tree` therefore
+ * compares size and time of every file before a fleet is started from it, and refuses a changed one. What sets the time
+ * back on purpose is not seen.
  */
 class FileArtifactStore implements ArtifactStore {
   readonly #directory: string

@@ -8,9 +8,15 @@ import { pipeline } from 'node:stream/promises'
 export interface StoredFile {
   readonly hash: string
   readonly size: number
-  /** Of the stored file. It never changes, so a changed one betrays somebody who wrote into a tree. */
+  /** Of the stored file (`betrayingTime`). It never changes, so a changed one betrays somebody who wrote into a tree. */
   readonly mtimeMs: number
 }
+
+/** How far stamps lie in the past: more than the coarsest file system rounds. */
+const STAMP_AGE_SECONDS = 3
+
+/** What is lost of a time stamp on its way to the file system and back. */
+export const STAMP_ERROR_MS = 0.002
 
 const smallBytes = 4 * 1024 * 1024
 
@@ -49,20 +55,29 @@ export class FileStore {
   async #putSmall(source: string, incoming: string, executable: boolean): Promise<string> {
     const content = await readFile(source)
     const hash = createHash('sha256').update(content).digest('hex')
-    if (!(await isWhole(this.pathOf(hash, executable), content.length))) await writeFile(incoming, content)
+    if (!(await this.#has(hash, executable, content.length))) await writeFile(incoming, content)
     return hash
   }
 
   async #settle(incoming: string, hash: string, executable: boolean): Promise<StoredFile> {
     const file = this.pathOf(hash, executable)
     const arrived = await lstat(incoming).catch(() => null)
-    if (arrived !== null && !(await isWhole(file, arrived.size))) {
+    if (arrived !== null && !(await this.#has(hash, executable, arrived.size))) {
       await chmod(incoming, executable ? 0o555 : 0o444)
+      const stamp = betrayingTime(hash)
+      await utimes(incoming, stamp, stamp)
       await mkdir(dirname(file), { recursive: true, mode: 0o755 })
       await rename(incoming, file)
     }
     const { size, mtimeMs } = await lstat(file)
     return { hash, size, mtimeMs }
+  }
+
+  /** A stored file that was written into is not taken for what its name says; without a stamp its content tells. */
+  async #has(hash: string, executable: boolean, size: number): Promise<boolean> {
+    const stat = await lstat(this.pathOf(hash, executable)).catch(() => null)
+    if (stat === null || stat.size !== size) return false
+    return bearsStamp(stat.mtimeMs, hash) || this.isIntact(hash, executable)
   }
 
   /** Hard link, or a copy where links cannot go (another disk, too many links). */
@@ -74,8 +89,8 @@ export class FileStore {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'EXDEV' && code !== 'EMLINK' && code !== 'EPERM' && code !== 'ENOTSUP') throw error
       await copyFile(file, to, constants.COPYFILE_FICLONE)
-      const { atime, mtime } = await lstat(file)
-      await utimes(to, atime, mtime)
+      const { atimeMs, mtimeMs } = await lstat(file)
+      await utimes(to, atimeMs / 1000, mtimeMs / 1000)
     }
   }
 
@@ -104,9 +119,23 @@ export class FileStore {
   }
 }
 
-async function isWhole(file: string, size: number): Promise<boolean> {
-  const stat = await lstat(file).catch(() => null)
-  return stat !== null && stat.size === size
+/**
+ * A time stamp that no later writer leaves: it lies seconds in the past, so even who writes at this moment, the same number
+ * of bytes, gets another. Its fraction follows from the content, so that a stored file copied over another one with its
+ * time (`cp -p`) is told too; its seconds stay true, since browsers ask by them.
+ */
+function betrayingTime(hash: string): number {
+  return Math.floor(Date.now() / 1000) - STAMP_AGE_SECONDS + fractionOf(hash)
+}
+
+/** Whole microseconds: what a JavaScript number can still say of a time stamp. */
+function fractionOf(hash: string): number {
+  return (Number.parseInt(hash.slice(0, 8), 16) % 1_000_000) / 1_000_000
+}
+
+/** False for what an earlier version stored, and on file systems that know whole seconds only. */
+function bearsStamp(mtimeMs: number, hash: string): boolean {
+  return Math.abs((mtimeMs % 1000) - fractionOf(hash) * 1000) < STAMP_ERROR_MS
 }
 
 async function copyHashing(source: string, to: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sleep } from '../support/clock.ts'
 import type { Installer } from './installer.ts'
 import { type LinkedFile, linkedCopy } from './linked-copy.ts'
 
@@ -10,7 +11,8 @@ const keptEntries = 8
 /**
  * Installed packages by what decides them: lock file, runtime version, platform. They come back as hard links, in a
  * fraction of a second. A build could write into such a file, so sizes and times are compared when an entry is used,
- * and a changed entry is thrown away.
+ * and a changed entry is thrown away. An entry is saved only when the file system's clock has gone on from the times in it,
+ * so that no later writer leaves the same one; setting them would make byte code and incremental builds distrust the files.
  */
 export class InstallCache {
   readonly #directory: string
@@ -60,6 +62,7 @@ export class InstallCache {
       )
       const shared = files.filter((file) => !isWrittenInPlace(file.path))
       await writeFile(join(unfinished, 'files.json'), JSON.stringify([...shared, ...times]))
+      await nextTickOf(join(unfinished, 'clock'))
       await rename(unfinished, join(this.#directory, key)).catch(() => {}) // somebody else was faster
     } finally {
       await rm(unfinished, { recursive: true, force: true })
@@ -83,6 +86,16 @@ export class InstallCache {
     const old = entries.toSorted((a, b) => b.at - a.at).slice(keptEntries)
     for (const { name } of old) await rm(join(this.#directory, name), { recursive: true, force: true })
   }
+}
+
+/** Until a file that is written now gets a later time than all that were written before. */
+async function nextTickOf(probe: string): Promise<void> {
+  const writtenAtMs = async () => {
+    await writeFile(probe, '.')
+    return (await stat(probe)).mtimeMs
+  }
+  const firstMs = await writtenAtMs()
+  while ((await writtenAtMs()) <= firstMs) await sleep(1)
 }
 
 /** Package managers keep notes of their own here and rewrite them. */

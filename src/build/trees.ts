@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SluiceError } from '../model/error.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import type { RecordedEntry } from './artifact-records.ts'
-import type { FileStore } from './file-store.ts'
+import { type FileStore, STAMP_ERROR_MS } from './file-store.ts'
 import { forEachParallel } from './pool.ts'
 
 type RecordedFile = Extract<RecordedEntry, { type: 'file' }>
 
 /** A tree that was looked at this recently is not looked at again: one deployment asks many times. */
 const trustMs = 30_000
+
+/** Nobody writes into an unpacked artifact, its owner neither: all its instances and later starts would see it. */
+const closed = 0o555
 
 /** Unpacked artifacts, one folder per artifact; a folder of that name is always whole. */
 export class ArtifactTrees {
@@ -47,8 +51,7 @@ export class ArtifactTrees {
     const unfinished = join(this.#directory, `.${randomBytes(8).toString('hex')}`)
     try {
       await mkdir(unfinished, { mode: 0o755 })
-      const folders = new Set(entries.map(({ type, path }) => (type === 'directory' ? path : dirname(path))))
-      for (const folder of folders) await mkdir(join(unfinished, folder), { recursive: true, mode: 0o755 })
+      for (const folder of foldersOf(entries)) await mkdir(join(unfinished, folder), { recursive: true, mode: 0o755 })
       await forEachParallel(entries, 16, async (entry) => {
         const path = join(unfinished, entry.path)
         if (entry.type === 'link') await symlink(entry.target, path)
@@ -66,15 +69,27 @@ export class ArtifactTrees {
 
   /** Puts the stored file in the place of one that was changed or removed; the store itself is checked by content then. */
   async #repair(tree: string, id: string, entries: readonly RecordedEntry[]): Promise<void> {
+    const changed: RecordedFile[] = []
     await forEachParallel(entries, 16, async (entry) => {
-      if (entry.type !== 'file' || (await isUnchanged(join(tree, entry.path), entry))) return
-      if (!(await this.#files.isIntact(entry.hash, entry.executable))) throw damaged(id, `${entry.path} was changed`)
-      const fresh = join(tree, `${entry.path}.${randomBytes(4).toString('hex')}`)
-      await mkdir(dirname(fresh), { recursive: true, mode: 0o755 })
-      await this.#files.materialise(entry.hash, entry.executable, fresh)
-      await rename(fresh, join(tree, entry.path))
-      await rm(fresh, { force: true }) // both were the same file: then rename does nothing
+      if (entry.type === 'file' && !(await isUnchanged(join(tree, entry.path), entry))) changed.push(entry)
     })
+    const isClosed = ((await lstat(tree)).mode & 0o777) === closed
+    if (isClosed && changed.length === 0) return
+    const folders = [...foldersOf(entries)]
+    await chmod(tree, 0o755)
+    for (const { path } of changed) await openUpTo(tree, dirname(path))
+    await forEachParallel(changed, 16, (entry) => this.#replace(tree, id, entry))
+    // The tree's own folder last: as long as it is open, the others may be.
+    await forEachParallel(folders, 16, (folder) => chmod(join(tree, folder), closed).catch(ignoreMissing))
+    await chmod(tree, closed)
+  }
+
+  async #replace(tree: string, id: string, { path, hash, executable }: RecordedFile): Promise<void> {
+    if (!(await this.#files.isIntact(hash, executable))) throw damaged(id, `${path} was changed`)
+    const fresh = join(tree, `${path}.${randomBytes(4).toString('hex')}`)
+    await this.#files.materialise(hash, executable, fresh)
+    await rename(fresh, join(tree, path))
+    await rm(fresh, { force: true }) // both were the same file: then rename does nothing
   }
 
   /** Removes trees of unknown artifacts and those that an interrupted process left. */
@@ -82,14 +97,38 @@ export class ArtifactTrees {
     for (const name of await readdir(this.#directory).catch(() => [])) {
       if (isKnown(name)) continue
       this.#checked.delete(name)
-      await rm(join(this.#directory, name), { recursive: true, force: true })
+      await removeFolder(join(this.#directory, name))
     }
   }
 }
 
+/** Every folder of an artifact but its own: a folder with its files before those above it. */
+function foldersOf(entries: readonly RecordedEntry[]): ReadonlySet<string> {
+  const folders = new Set<string>()
+  for (const { type, path } of entries) {
+    let folder = type === 'directory' ? path : dirname(path)
+    for (; folder !== '.' && !folders.has(folder); folder = dirname(folder)) folders.add(folder)
+  }
+  return folders
+}
+
+/** Makes the folder where it is missing, and lets us write into it. */
+async function openUpTo(tree: string, folder: string): Promise<void> {
+  let path = tree
+  for (const part of folder === '.' ? [] : folder.split('/')) {
+    path = join(path, part)
+    await mkdir(path, { recursive: true, mode: 0o755 })
+    await chmod(path, 0o755)
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}
+
 async function isUnchanged(path: string, entry: RecordedFile): Promise<boolean> {
   const stat = await lstat(path).catch(() => null)
-  return stat !== null && stat.size === entry.size && Math.abs(stat.mtimeMs - (entry.mtimeMs ?? 0)) < 1
+  return stat !== null && stat.size === entry.size && Math.abs(stat.mtimeMs - (entry.mtimeMs ?? 0)) < STAMP_ERROR_MS
 }
 
 function damaged(id: string, what: string): SluiceError {

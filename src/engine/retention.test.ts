@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
@@ -12,6 +12,7 @@ import { ensureEnvironment } from '../store/environments.ts'
 import { findEvidence, putEvidence } from '../store/judge-states.ts'
 import { findRelease, setReleaseState, writeRelease } from '../store/releases.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
+import { removeFolder } from '../support/remove-folder.ts'
 import { prune } from './retention.ts'
 import { deployRequest } from './testing/deploy-request.ts'
 import { memoryTarget } from './testing/memory-target.ts'
@@ -34,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await workflows?.shutdown()
   await store?.remove()
-  if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+  if (directory !== undefined) await removeFolder(directory)
 })
 
 const target = memoryTarget()

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { BuildService } from '../../model/build-service.ts'
 import { homeAt } from '../../support/home.ts'
 import { silentLog } from '../../support/log.ts'
+import { removeFolder } from '../../support/remove-folder.ts'
 import { run } from '../../support/run.ts'
 import type { BuildRequest } from '../builder.ts'
 import { fileArtifactStore } from '../file-artifact-store.ts'
@@ -50,7 +51,7 @@ export async function makeWorkshop(more: Partial<LocalBuilderOptions> & { readon
         ...rest,
       }
     },
-    remove: () => rm(root, { recursive: true, force: true }),
+    remove: () => removeFolder(root),
   }
 }
 
