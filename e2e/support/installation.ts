@@ -22,6 +22,10 @@ export interface InstallationOptions {
   /** Strategy per environment; each gets a port of its own. */
   readonly environments: Readonly<Record<string, unknown>>
   readonly instances?: number
+  /** More keys of the document, such as its database. */
+  readonly document?: Readonly<Record<string, unknown>>
+  /** More services. */
+  readonly services?: Readonly<Record<string, unknown>>
 }
 
 /** A home, a project with the test application, and the real command line on both; gone after `remove`. */
@@ -44,7 +48,7 @@ export interface Installation {
 }
 
 export async function installation(options: InstallationOptions): Promise<Installation> {
-  const { edge = 'node', instances = 2 } = options
+  const { edge = 'node', instances = 2, document = {}, services = {} } = options
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
   let service: Readonly<Record<string, unknown>> = {}
@@ -77,7 +81,9 @@ export async function installation(options: InstallationOptions): Promise<Instal
             drain: '5s',
             ...service,
           },
+          ...services,
         },
+        ...document,
         environments: Object.fromEntries(
           Object.entries(environments).map(([name, strategy]) => [
             name,

@@ -146,7 +146,7 @@ export interface Drained {
 
 export interface HoldOrder {
   readonly environment: string
-  /** Absent: all services. */
+  /** Absent: all services, and no other order counts any more. */
   readonly service?: string
   readonly mode: 'off' | 'wait' | 'maintenance'
 }

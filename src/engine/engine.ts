@@ -3,6 +3,7 @@ import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
+import type { Hold, HoldMode } from '../model/holds.ts'
 import type { Fleet } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { ReleaseState } from '../model/release-state.ts'
@@ -56,7 +57,7 @@ export interface Environments {
     after?: string,
   ): Promise<{ readonly samples: readonly Sample[]; readonly cursor: string }>
   /** `wait` holds requests, `maintenance` answers 503 with a page, `off` serves. */
-  hold(actor: Actor, environment: string, mode: 'off' | 'wait' | 'maintenance', service?: string): Promise<void>
+  hold(actor: Actor, environment: string, mode: HoldMode, service?: string): Promise<void>
 }
 
 export interface Secrets {
@@ -161,6 +162,8 @@ export interface Environment {
   readonly warmRelease: string | null
   readonly urls: readonly string[]
   readonly previewKey: string
+  /** Services that are held or in maintenance; without a name: all that are not named. */
+  readonly holds: readonly Hold[]
   readonly fleets: readonly Fleet[]
   /** Running one, else the newest. */
   readonly deployment: Deployment | null

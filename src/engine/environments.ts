@@ -1,12 +1,13 @@
 import { SluiceError } from '../model/error.ts'
 import { publicUrls } from '../model/public-urls.ts'
 import { listDeployments } from '../store/deployments.ts'
-import { type EnvironmentRow, listEnvironments, rememberHold } from '../store/environments.ts'
+import { type EnvironmentRow, listEnvironments } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
 import { nearest } from '../support/nearest.ts'
 import type { EngineContext } from './context.ts'
 import { view } from './deployments.ts'
 import type { Environment, Environments } from './engine.ts'
+import { holdRequests } from './holds.ts'
 
 export function environmentsOf(context: EngineContext): Environments {
   return {
@@ -31,14 +32,7 @@ export function environmentsOf(context: EngineContext): Environments {
     },
     hold: async (actor, environment, mode, service) => {
       const { key } = await resolveEnvironment(context, environment)
-      await context.hold({ environment: key, mode, ...(service === undefined ? {} : { service }) })
-      await rememberHold(context.database, key, mode)
-      await context.events.append({
-        type: 'environment.hold',
-        environment: key,
-        activity: null,
-        data: { mode, service: service ?? null, actor },
-      })
+      await holdRequests(context, key, { mode, ...(service === undefined ? {} : { service }) }, actor)
     },
   }
 }
@@ -80,6 +74,7 @@ async function environmentView(context: EngineContext, row: EnvironmentRow): Pro
     warmRelease: row.warm_release,
     urls: release === undefined ? [] : publicUrls(release.record),
     previewKey: row.preview_key,
+    holds: row.holds,
     fleets: state?.fleets ?? [],
     deployment: shown === undefined ? null : await view(context, shown),
   }

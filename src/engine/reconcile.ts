@@ -7,6 +7,7 @@ import { currentFence } from '../store/leases.ts'
 import { getRelease } from '../store/releases.ts'
 import { fullCounts } from '../strategy/counts.ts'
 import type { EngineContext } from './context.ts'
+import { restoreHolds } from './holds.ts'
 
 const RECONCILE_MS = 5 * 60_000
 
@@ -46,9 +47,7 @@ async function reconcile(context: EngineContext, environment: EnvironmentRow, si
   const { split } = environment
   if (split?.base == null) return
   await context.target.shift(environment.key, split, options)
-  if (environment.hold !== 'off') {
-    await context.hold({ environment: environment.key, mode: environment.hold === 'wait' ? 'wait' : 'maintenance' })
-  }
+  await restoreHolds(context, environment)
 }
 
 /** What serves, what is warm, and what a running deployment may be shifting to (its own steps bring that up). */

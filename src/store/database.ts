@@ -17,6 +17,7 @@ import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
+import type { Hold } from '../model/holds.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { ReleaseState } from '../model/release-state.ts'
 import type { ResolvedConfig } from '../model/resolved-config.ts'
@@ -54,7 +55,7 @@ interface EnvironmentTable {
   release: string | null
   warm_release: string | null
   split: NullableJson<TrafficSplit>
-  hold: Generated<string>
+  holds: JSONColumnType<readonly Hold[], string | undefined, string>
   created_at: Time
 }
 

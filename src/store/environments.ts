@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import type { TrafficSplit } from '../edge/edge.ts'
-import type { Database, Tables } from './database.ts'
+import { type Hold, withHold } from '../model/holds.ts'
+import type { Database, Tables, Transaction } from './database.ts'
 import { jsonb } from './jsonb.ts'
 
 export type EnvironmentRow = Selectable<Tables['environments']>
@@ -60,8 +61,19 @@ export async function rememberServing(
     .execute()
 }
 
-export async function rememberHold(database: Database, key: string, hold: string): Promise<void> {
-  await database.updateTable('environments').set({ hold }).where('key', '=', key).execute()
+/** Adds an order to what holds, in the transaction that tells of it. */
+export async function rememberHold(transaction: Transaction, key: string, order: Hold): Promise<void> {
+  const { holds } = await transaction
+    .selectFrom('environments')
+    .select('holds')
+    .where('key', '=', key)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  await transaction
+    .updateTable('environments')
+    .set({ holds: jsonb(withHold(holds, order)) })
+    .where('key', '=', key)
+    .execute()
 }
 
 /** The port that was chosen once stays: people have bookmarked it. */

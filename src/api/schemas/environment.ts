@@ -17,6 +17,8 @@ const instanceSchema = z.object({
   exit: z.object({ code: z.int().nullable(), at: timestamp }).exactOptional(),
 })
 
+export const holdModes = ['off', 'wait', 'maintenance'] as const
+
 export const environmentSchema = z
   .object({
     key: z.string(),
@@ -26,12 +28,11 @@ export const environmentSchema = z
     warmRelease: z.string().nullable(),
     urls: listOf(z.string()),
     previewKey: z.string(),
+    holds: listOf(z.object({ service: z.string().exactOptional(), mode: z.enum(holdModes) })),
     fleets: listOf(z.object({ environment: z.string(), release: z.string(), instances: listOf(instanceSchema) })),
     deployment: deploymentSchema.nullable(),
   })
   .meta({ id: 'Environment' })
-
-export const holdModes = ['off', 'wait', 'maintenance'] as const
 
 export const secretSchema = z
   .object({ name: z.string(), version: z.int(), updatedAt: timestamp })

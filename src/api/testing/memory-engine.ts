@@ -173,6 +173,7 @@ export class MemoryEngine implements Engine {
       release: served?.release ?? null,
       warmRelease: null,
       urls: row.urls,
+      holds: [],
       previewKey: 'preview',
       fleets: [],
       deployment: row,

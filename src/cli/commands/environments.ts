@@ -33,8 +33,10 @@ export const maintenance: Handler = (input, context) => setHold(input, context, 
 async function setHold({ args, options }: Input, context: Context, mode: 'wait' | 'maintenance') {
   const client = await context.connect({ start: true })
   const wanted = options.off === true ? 'off' : mode
+  const service = typeof options.service === 'string' ? options.service : undefined
   const keyOf = async (name: string) => (await client.environment(name)).key
-  await forOwnEnvironment(context, args.environment ?? '', keyOf, (name) => client.hold(name, wanted))
+  await forOwnEnvironment(context, args.environment ?? '', keyOf, (name) => client.hold(name, wanted, service))
   const said = { off: 'serves again', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }[wanted]
-  return { json: { status: 'ok', mode: wanted }, text: `${args.environment} ${said}` }
+  const whose = service === undefined ? args.environment : `${service} of ${args.environment}`
+  return { json: { status: 'ok', mode: wanted, service: service ?? null }, text: `${whose} ${said}` }
 }

@@ -113,14 +113,20 @@ export const commands: readonly Command[] = [
     name: 'env hold',
     summary: 'make requests wait (at most 15 s each), or go on with `--off`',
     args: [environment],
-    options: [{ flags: '--off', description: 'serve again' }],
+    options: [
+      { flags: '--off', description: 'serve again' },
+      { flags: '--service <name>', description: 'this one alone; the others stay as they are' },
+    ],
     load: async () => (await import('./environments.ts')).hold,
   },
   {
     name: 'env maintenance',
     summary: 'answer 503 with a page, or go on with `--off`',
     args: [environment],
-    options: [{ flags: '--off', description: 'serve again' }],
+    options: [
+      { flags: '--off', description: 'serve again' },
+      { flags: '--service <name>', description: 'this one alone; the others stay as they are' },
+    ],
     load: async () => (await import('./environments.ts')).maintenance,
   },
   {

@@ -28,6 +28,7 @@ export const status: Handler = async ({ args }, context) => {
         release: environment.release,
         warmRelease: environment.warmRelease,
         urls: environment.urls,
+        holds: environment.holds,
         fleets: environment.fleets,
         deployment:
           environment.deployment === null
@@ -54,9 +55,14 @@ export const status: Handler = async ({ args }, context) => {
   }
 }
 
+const said = { off: 'serves', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }
+
 /** `isWhole`: with everything that the last deployment was judged by. */
 function describe(environment: Environment, isWhole: boolean): string {
   const lines = [`${environment.key}: ${environment.release ?? 'nothing'} ${environment.urls.join(' ')}`]
+  for (const { service = 'every other service', mode } of environment.holds) {
+    lines.push(`  ${service} ${said[mode]}`)
+  }
   for (const fleet of environment.fleets) {
     const ready = fleet.instances.filter((instance) => instance.state === 'ready').length
     lines.push(`  ${fleet.release}: ${ready} of ${fleet.instances.length} instances ready`)

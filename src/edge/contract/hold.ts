@@ -52,6 +52,29 @@ export const holdCases: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'a hold of one service leaves the others, and of services that are all held one may serve',
+    async run(world) {
+      const site = await world.serve([await world.app()])
+      const { environment } = site.table
+      const held = async () => (await site.inspect()).hold
+      await world.edge.hold({ environment, service: 'web', mode: 'maintenance' })
+      await world.edge.hold({ environment, service: 'api', mode: 'wait' })
+      expect((await site.ask()).status).toBe(503)
+      await world.edge.hold({ environment, service: 'web', mode: 'off' })
+      expect((await site.ask()).status).toBe(200)
+      expect(await held()).toEqual([{ service: 'api', mode: 'wait' }])
+      await world.edge.hold({ environment, mode: 'maintenance' })
+      expect((await site.ask()).status).toBe(503)
+      await world.edge.hold({ environment, service: 'web', mode: 'off' })
+      expect((await site.ask()).status).toBe(200)
+      await world.edge.hold({ environment, service: 'web', mode: 'maintenance' })
+      expect((await site.ask()).status).toBe(503)
+      await world.edge.hold({ environment, mode: 'off' })
+      expect((await site.ask()).status).toBe(200)
+      expect(await held()).toEqual([])
+    },
+  },
+  {
     name: 'a hold goes to the release of the moment when it ends',
     async run(world) {
       const site = await world.serve([await world.app('r1'), await world.app('r2')])

@@ -1,5 +1,6 @@
+import { type Hold, type HoldMode, holdOf as modeOf } from '../../model/holds.ts'
 import { hashOf, thresholdOf, WEIGHT_STEPS } from '../assignment.ts'
-import type { HoldOrder, RoutedService, RouteTable } from '../edge.ts'
+import type { RoutedService, RouteTable } from '../edge.ts'
 import { type RouteIndex, routeIndex } from '../route-index.ts'
 import { type RouteTemplates, routeTemplates } from '../samples/route-template.ts'
 import type { SampleCounter } from '../samples/sample-counter.ts'
@@ -38,7 +39,7 @@ export interface Environment {
   readonly backends: ReadonlyMap<string, Backend>
   /** Route templates by service, kept over releases so that names mean the same. */
   readonly templates: ReadonlyMap<string, RouteTemplates>
-  holds: ReadonlyMap<string, 'wait' | 'maintenance'>
+  holds: readonly Hold[]
 }
 
 export interface BuiltEnvironment {
@@ -46,9 +47,6 @@ export interface BuiltEnvironment {
   readonly added: readonly Backend[]
   readonly removed: readonly Backend[]
 }
-
-/** Key under which a hold for all services is kept. */
-export const ALL_SERVICES = '*'
 
 /** Makes the environment of a table, with the instances that the one before knows already. */
 export function buildEnvironment(table: RouteTable, before: Environment | undefined, log: SampleLog): BuiltEnvironment {
@@ -101,7 +99,7 @@ export function buildEnvironment(table: RouteTable, before: Environment | undefi
     threshold: thresholdOf(table.split),
     backends,
     templates,
-    holds: before?.holds ?? new Map(),
+    holds: before?.holds ?? [],
   }
   const removed = [...(before?.backends.values() ?? [])].filter((old) => backends.get(old.instance.id) !== old)
   return { environment, added, removed }
@@ -115,17 +113,9 @@ export function releaseFor(environment: Environment, visitor: string): Release |
   return hashOf(visitor, table.split.salt) < threshold ? candidate : base
 }
 
-export function holdOf(environment: Environment, service: string): 'wait' | 'maintenance' | undefined {
-  if (environment.holds.size === 0) return undefined
-  return environment.holds.get(service) ?? environment.holds.get(ALL_SERVICES)
-}
-
-export function withHold(holds: Environment['holds'], order: HoldOrder): Environment['holds'] {
-  const changed = new Map(holds)
-  if (order.service === undefined) changed.clear()
-  if (order.mode === 'off') changed.delete(order.service ?? ALL_SERVICES)
-  else changed.set(order.service ?? ALL_SERVICES, order.mode)
-  return changed
+/** Asked for every request: nothing is held as a rule. */
+export function holdOf(environment: Environment, service: string): HoldMode {
+  return environment.holds.length === 0 ? 'off' : modeOf(environment.holds, service)
 }
 
 /** Releases that requests without a preview key may reach. */

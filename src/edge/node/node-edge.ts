@@ -19,6 +19,7 @@
  */
 
 import { SluiceError } from '../../model/error.ts'
+import { type Hold, withHold } from '../../model/holds.ts'
 import { visitorIds } from '../assignment.ts'
 import type {
   CallOptions,
@@ -40,7 +41,7 @@ import { Certificates } from './clients/certificates.ts'
 import { Listeners, type Port, portsOf } from './clients/listeners.ts'
 import type { Core } from './core.ts'
 import { describeEnvironment } from './describe.ts'
-import { ALL_SERVICES, buildEnvironment, type Environment, routedReleases, withHold } from './environment.ts'
+import { buildEnvironment, type Environment, routedReleases } from './environment.ts'
 import type { Backend } from './instances/backend.ts'
 import { drainBackends } from './instances/drain.ts'
 import { healthChecks } from './instances/health-checks.ts'
@@ -110,7 +111,7 @@ export class NodeEdge implements Edge {
     for (const table of tables.values()) {
       const environment = this.#install(table)
       for (const order of saved.holds) {
-        if (order.environment === table.environment) environment.holds = withHold(environment.holds, order)
+        if (order.environment === table.environment) environment.holds = withHold(environment.holds, holdIn(order))
       }
       for (const backend of environment.backends.values()) {
         backend.isHealthy = health.get(backend.instance.id) ?? false
@@ -184,7 +185,7 @@ export class NodeEdge implements Edge {
       if (environment === undefined) {
         throw new SluiceError('NOT_FOUND', `the edge serves no environment ${order.environment}`)
       }
-      environment.holds = withHold(environment.holds, order)
+      environment.holds = withHold(environment.holds, holdIn(order))
       this.#waitingRoom.wake(order.environment)
       await this.#save()
       await this.#toPredecessor((edge) => edge.hold(order, options))
@@ -312,13 +313,7 @@ export class NodeEdge implements Edge {
 
   #saved(): SavedEdge {
     const environments = [...this.#environments.values()]
-    const holds = environments.flatMap(({ name, holds: held }) =>
-      [...held].map(([service, mode]) => ({
-        environment: name,
-        mode,
-        ...(service === ALL_SERVICES ? {} : { service }),
-      })),
-    )
+    const holds = environments.flatMap(({ name, holds: held }) => held.map((hold) => ({ environment: name, ...hold })))
     return { tables: environments.map((each) => each.table), holds }
   }
 
@@ -331,6 +326,10 @@ export class NodeEdge implements Edge {
     this.#changes = done.catch(() => {})
     return done
   }
+}
+
+function holdIn({ environment: _environment, ...hold }: HoldOrder): Hold {
+  return hold
 }
 
 function checkBackend(backend: Backend, nowMs: number): void {

@@ -34,7 +34,7 @@ import {
   instancesOf,
   planFor,
   weightIn,
-  withHold,
+  withHoldOrder,
   withTable,
 } from './desire.ts'
 import { edgeStateOf, inFlightOn, streamsOn } from './edge-state-view.ts'
@@ -205,7 +205,7 @@ export class HaproxyAgent implements Edge {
       if (!this.#desire.tables.has(order.environment)) {
         throw new SluiceError('NOT_FOUND', `the edge serves no environment ${order.environment}`)
       }
-      await this.#become(withHold(this.#desire, order))
+      await this.#become(withHoldOrder(this.#desire, order))
     })
   }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { SluiceError } from '../../../model/error.ts'
+import { withHold } from '../../../model/holds.ts'
 import { thresholdOf, WEIGHT_STEPS } from '../../assignment.ts'
 import type { HoldOrder, RoutedRelease, RouteTable } from '../../edge.ts'
 import { assetPathsOf } from '../configuration/asset-paths.ts'
@@ -104,12 +105,10 @@ export function withTable(desire: Desire, table: RouteTable): Desire {
   return { tables, holds, draining: new Set(draining) }
 }
 
-export function withHold(desire: Desire, order: HoldOrder): Desire {
-  const others = desire.holds.filter(
-    ({ environment, service }) =>
-      environment !== order.environment || (order.service !== undefined && service !== order.service),
-  )
-  return { ...desire, holds: order.mode === 'off' ? others : [...others, order] }
+export function withHoldOrder(desire: Desire, { environment, ...hold }: HoldOrder): Desire {
+  const others = desire.holds.filter((other) => other.environment !== environment)
+  const own = desire.holds.filter((other) => other.environment === environment)
+  return { ...desire, holds: [...others, ...withHold(own, hold).map((each) => ({ ...each, environment }))] }
 }
 
 export function instancesOf(release: RoutedRelease): string[] {

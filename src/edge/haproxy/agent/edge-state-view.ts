@@ -1,3 +1,4 @@
+import { heldServices } from '../../../model/holds.ts'
 import type { EdgeEnvironment, EdgeInstance, HoldOrder, RouteTable } from '../../edge.ts'
 import { nameOf, type PlaneReading } from '../data-plane/data-plane.ts'
 import { backendOf, type Pool } from '../pool.ts'
@@ -100,10 +101,7 @@ function lastCheckOf(row: Row | undefined, atMs: number): EdgeInstance['lastChec
 }
 
 function holdsOf(holds: readonly HoldOrder[], table: RouteTable): EdgeEnvironment['hold'] {
-  const services = [...new Set(table.releases.flatMap((release) => release.services.map(({ service }) => service)))]
-  return holds.flatMap(({ environment, service, mode }) =>
-    environment !== table.environment || mode === 'off'
-      ? []
-      : (service === undefined ? services : [service]).map((name) => ({ service: name, mode })),
-  )
+  const services = table.releases.flatMap((release) => release.services.map(({ service }) => service))
+  const own = holds.filter(({ environment }) => environment === table.environment)
+  return heldServices(own, services)
 }

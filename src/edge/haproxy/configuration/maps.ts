@@ -1,3 +1,4 @@
+import { heldServices } from '../../../model/holds.ts'
 import { thresholdOf, WEIGHT_STEPS } from '../../assignment.ts'
 import type { HoldOrder, RouteTable } from '../../edge.ts'
 import { normalPath } from '../../route-index.ts'
@@ -63,9 +64,10 @@ export function mapsOf({ tables, holds, pool, assetPaths }: MapInput): Maps {
       }
     }
   }
-  for (const { environment, service, mode } of holds) {
-    for (const name of service === undefined ? servicesOf(tables, environment) : [service]) {
-      if (mode !== 'off') maps.holds.set(`${environment}|${name}`, mode)
+  for (const { environment } of tables) {
+    const own = holds.filter((hold) => hold.environment === environment)
+    for (const { service, mode } of heldServices(own, servicesOf(tables, environment))) {
+      maps.holds.set(`${environment}|${service}`, mode)
     }
   }
   return maps
