@@ -231,6 +231,33 @@ export const httpCases: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'bytes beyond ASCII in header values arrive as they were sent, both ways',
+    async run(world) {
+      const app = await world.app()
+      const site = await world.serve([app])
+      // As bytes: UTF-8 that ends like a blank of Latin-1, and Latin-1 that is no UTF-8.
+      const values = { 'X-Utf8': Buffer.from('ça va, voilà').toString('latin1'), 'X-Latin1': 'caf\u00e9 \u00fc\u00a0' }
+      const lines = Object.entries(values).map(([name, value]) => `${name}: ${value}\r\n`)
+      const request = (path: string) =>
+        Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${lines.join('')}\r\n`, 'latin1')
+      const ends = ['Content-Length: 2\r\n\r\nok', 'Content-Length: 0\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n']
+      for (const end of ends) {
+        const answer = Buffer.from(`HTTP/1.1 200 OK\r\n${lines.join('')}${end}`, 'latin1')
+        const text = await exchange(site.port, request(`/raw/${answer.toString('base64url')}`), (seen) =>
+          seen.includes(end.endsWith('ok') ? '\r\n\r\nok' : '\r\n\r\n'),
+        )
+        const seen = new Map(
+          app.seen.at(-1)?.rawHeaders.map((name, index, all) => [name.toLowerCase(), all[index + 1]]),
+        )
+        for (const [name, value] of Object.entries(values)) {
+          expect([end, name, seen.get(name.toLowerCase())]).toEqual([end, name, value])
+          const arrived = new RegExp(`\\r\\n${name}: ([^\\r]*)\\r\\n`, 'i').exec(text)?.[1]
+          expect([end, name, arrived]).toEqual([end, name, value])
+        }
+      }
+    },
+  },
+  {
     name: 'two hundred headers pass both ways',
     async run(world) {
       const site = await world.serve([await world.app()])

@@ -29,9 +29,12 @@ export function writeHead(response: ClientResponse, status: number, message: str
   compatible.writeHead(status, byName)
 }
 
-/** Sends the head although no body follows yet: an event stream is open when its head is there. */
+/**
+ * Sends the head although no body follows yet: an event stream is open when its head is there. Not by `flushHeaders`, which
+ * takes the bytes of header values for characters and encodes them once more.
+ */
 export function flushHead(response: ClientResponse): void {
-  if (!isHttp2(response)) response.flushHeaders()
+  if (!isHttp2(response)) response.write('', 'latin1')
 }
 
 /** Answers for the edge itself; a response that has begun can only be broken off. */

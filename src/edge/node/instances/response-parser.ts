@@ -144,9 +144,7 @@ export class ResponseParser {
       const colon = text.indexOf(':', from)
       if (colon <= from || colon >= lineEnd) throw malformed('a header has no name')
       const name = text.slice(from, colon)
-      let valueFrom = colon + 1
-      while (text.charCodeAt(valueFrom) === 32 || text.charCodeAt(valueFrom) === 9) valueFrom++
-      const value = text.slice(valueFrom, lineEnd).trimEnd()
+      const value = withoutBlanks(text, colon + 1, lineEnd)
       const tokens = this.#note(name, value)
       if (tokens === null) headers.push(name, value)
       else if (tokens !== '') named = [...(named ?? []), ...tokens.toLowerCase().split(',')]
@@ -231,7 +229,7 @@ export class ResponseParser {
       .split('\r\n')
       .flatMap((line) => {
         const colon = line.indexOf(':')
-        return colon <= 0 ? [] : [line.slice(0, colon), line.slice(colon + 1).trim()]
+        return colon <= 0 ? [] : [line.slice(0, colon), withoutBlanks(line, colon + 1, line.length)]
       })
     this.#end(trailers)
     return end + 4
@@ -241,6 +239,18 @@ export class ResponseParser {
     this.#framing = 'done'
     this.#events.onEnd(trailers)
   }
+}
+
+/** Not `trim`: that takes a byte 0xA0 for a blank too, and it is the last one of an `à` in UTF-8. */
+function withoutBlanks(text: string, from: number, to: number): string {
+  let [start, end] = [from, to]
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9
 }
 
 function isNamed(name: string, lower: string): boolean {
