@@ -28,7 +28,8 @@ export interface Edge {
    * Asked to wait `until: 'streams'`, it answers when streams alone are in flight, and cuts nothing: whoever asks then has
    * the applications end them. A stream is an upgraded connection, or an event stream that was asked for by GET.
    * Streams are told to go one after another where the implementation can, the more of them the longer, within two
-   * thirds of the time.
+   * thirds of the time. Events in answer to another method may have an end that somebody waits for: they are waited for
+   * like any answer, and told to go only when the time is nearly over.
    */
   drain(target: DrainTarget, options: CallOptions & { readonly deadlineMs: number }): Promise<Drained>
   /** While on, requests for the service wait instead of being forwarded (or, with 'maintenance', get a 503 page). */

@@ -47,14 +47,14 @@ export const drainCases: readonly EdgeCase[] = [
     name: 'at the deadline of a drain the rest is cut and counted',
     async run(world) {
       const { old, site, move } = await moved(world)
-      const stream = openRequest(site, '/sse?every=50', {}, 'POST')
+      const begun = openRequest(site, '/begin')
       const hanging = openRequest(site, '/deaf')
       await until('both are in flight', async () => (await site.instance(old))?.inFlight === 2)
       await move()
       expect((await drain(world, site, 300)).cut).toBe(2)
       await until('the clients have seen the end', () => {
-        const over = ({ seen }: typeof stream) => seen.ended || seen.broken
-        return over(stream) && over(hanging)
+        const over = ({ seen }: typeof begun) => seen.ended || seen.broken
+        return over(begun) && over(hanging)
       })
       await until('nothing is in flight', async () => (await site.instance(old))?.inFlight === 0)
     },
@@ -136,6 +136,39 @@ export const drainCases: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'events in answer to a POST that have no end are ended by the application that is told to stop, and none is cut',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const streams = Array.from({ length: 3 }, () => openRequest(site, '/sse?every=20', {}, 'POST'))
+      await until('all flow', async () => (await site.instance(old))?.inFlight === 3)
+      await move()
+      expect(await drain(world, site, 600, 'streams')).toMatchObject({ cut: 0 })
+      old.endStreams()
+      expect(await drain(world, site, 60_000)).toMatchObject({ cut: 0, left: 0 })
+      await until('all have ended', () => streams.every(({ seen }) => seen.ended || seen.broken))
+      for (const { seen } of streams) expect([seen.broken, seen.text.endsWith('\n\n')]).toEqual([false, true])
+    },
+  },
+  {
+    name: 'events in answer to a POST are told to go when the time of a drain is nearly over, between two events',
+    async run(world) {
+      const { old, site, move } = await moved(world)
+      const endless = Array.from({ length: 5 }, () => openRequest(site, '/sse?every=3', {}, 'POST'))
+      const finite = openRequest(site, '/sse?every=20&count=10', {}, 'POST')
+      await until('all flow', async () => (await site.instance(old))?.inFlight === 6)
+      await move()
+      const drained = await drain(world, site, 6000, 'streams')
+      expect(drained).toMatchObject({ cut: 0, left: 0 })
+      expect(drained.tookMs).toBeGreaterThanOrEqual(3900)
+      await until('all have ended', () => endless.every(({ seen }) => seen.ended || seen.broken))
+      for (const { seen } of endless) {
+        expect(seen.broken).toBe(false)
+        expect(seen.text).toMatch(/data: \d+\n\n$/)
+      }
+      expect(finite.seen.text.endsWith('data: 9\n\n')).toBe(true)
+    },
+  },
+  {
     name: 'event streams are told to go at a drain, between two events, and none is cut',
     async run(world) {
       const { old, site, move } = await moved(world)
@@ -155,10 +188,10 @@ export const drainCases: readonly EdgeCase[] = [
     name: 'what the application drops during a drain is counted as cut',
     async run(world) {
       const { old, site, move } = await moved(world)
-      const { seen } = openRequest(site, '/sse?every=30', {}, 'POST')
+      const { seen } = openRequest(site, '/begin', {}, 'POST')
       const hanging = openRequest(site, '/deaf', {}, 'POST')
       await until('both are in flight', async () => (await site.instance(old))?.inFlight === 2)
-      await until('the events flow', () => seen.text !== '')
+      await until('the answer has begun', () => seen.text !== '')
       await move()
       await drain(world, site, 50, 'streams')
       await old.kill()

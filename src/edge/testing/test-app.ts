@@ -16,6 +16,8 @@ export interface TestApp {
   aborted: number
   /** Answers that are held back until `release()`, path `/gate`. */
   readonly gate: { open(): void }
+  /** Ends every open event stream with a last event, as an application does that is told to stop. */
+  endStreams(): void
   readonly sockets: ReadonlySet<WebSocket>
   /** Stops listening and cuts all connections, as a crash would. */
   kill(): Promise<void>
@@ -37,6 +39,7 @@ export async function startTestApp(options: {
 }): Promise<TestApp> {
   const { id, release } = options
   const gates: (() => void)[] = []
+  const streams = new Set<() => void>()
   const connections = new Set<Socket>()
   const webSockets = new WebSocketServer({ noServer: true, handleProtocols: (names) => [...names][0] ?? false })
   const handler = (request: IncomingMessage, response: ServerResponse) => {
@@ -54,7 +57,7 @@ export async function startTestApp(options: {
     response.on('close', () => {
       if (!response.writableFinished) app.aborted++
     })
-    answer(request, response, { id, release, gates })
+    answer(request, response, { id, release, gates, streams })
   }
   const start = () => listen(handler, app.instance.port)
   const app: TestApp & { instance: RoutedInstance } = {
@@ -64,6 +67,7 @@ export async function startTestApp(options: {
     seen: [],
     aborted: 0,
     gate: { open: () => gates.splice(0).forEach((open) => open()) },
+    endStreams: () => [...streams].forEach((end) => end()),
     sockets: webSockets.clients,
     async kill() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -119,9 +123,10 @@ interface Self {
   readonly id: string
   readonly release: string
   readonly gates: (() => void)[]
+  readonly streams: Set<() => void>
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, { id, release, gates }: Self): void {
+function answer(request: IncomingMessage, response: ServerResponse, { id, release, gates, streams }: Self): void {
   const url = new URL(request.url ?? '/', 'http://app')
   const [, verb = '', argument = ''] = url.pathname.split('/')
   switch (verb) {
@@ -153,10 +158,14 @@ function answer(request: IncomingMessage, response: ServerResponse, { id, releas
       gates.push(() => response.end(`${release} ${id}`))
       return
     case 'sse':
-      sendEvents(response, url)
+      sendEvents(response, url, streams)
       return
     case 'drop':
       request.socket.destroy()
+      return
+    case 'begin':
+      response.writeHead(200, { 'content-length': 1000 })
+      response.write('the beginning')
       return
     case 'break':
       response.writeHead(200, { 'content-length': 1000 })
@@ -187,7 +196,7 @@ function answer(request: IncomingMessage, response: ServerResponse, { id, releas
 }
 
 /** `count` events `everyMs` apart, then the end; without a count for ever. */
-function sendEvents(response: ServerResponse, url: URL): void {
+function sendEvents(response: ServerResponse, url: URL, streams: Set<() => void>): void {
   const count = Number(url.searchParams.get('count') ?? Infinity)
   const everyMs = Number(url.searchParams.get('every') ?? 100)
   let sent = 0
@@ -198,7 +207,12 @@ function sendEvents(response: ServerResponse, url: URL): void {
     else timer = setTimeout(send, everyMs)
   }
   let timer: NodeJS.Timeout | undefined
-  response.on('close', () => clearTimeout(timer))
+  const end = () => response.end('event: bye\ndata: \n\n')
+  streams.add(end)
+  response.on('close', () => {
+    clearTimeout(timer)
+    streams.delete(end)
+  })
   send()
 }
 

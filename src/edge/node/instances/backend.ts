@@ -4,14 +4,20 @@ import type { SampleCounter } from '../../samples/sample-counter.ts'
 import { type Seated, Seats } from '../seats.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 
+/**
+ * What a drain does about it. `none`: it waits for the answer. `soon`: there is no end to wait for; told to go at once
+ * (upgraded connections, event streams that were asked for by GET). `late`: there may be an end that somebody waits for, so
+ * it is told to go only when the time is nearly over (events in answer to any other method).
+ */
+export type Farewell = 'none' | 'soon' | 'late'
+
 /** Something that keeps an instance busy: a request or an upgraded connection. */
 export interface Occupation extends Seated {
   /** Ends it now. */
   cut(): void
   /** Asks it to end soon; false when there is no way to. */
   goAway(): boolean
-  /** Has no end of its own to wait for: an upgraded connection, or an event stream that was asked for by GET. */
-  readonly isStream: boolean
+  readonly farewell: Farewell
   /** Called several times a second to check time limits. */
   check(nowMs: number): void
 }

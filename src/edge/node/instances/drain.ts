@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drained, DrainTarget } from '../../edge.ts'
-import type { Backend, Occupation } from './backend.ts'
+import type { Backend, Farewell, Occupation } from './backend.ts'
 
 const POLL_MS = 10
 /** Streams are told to go this far apart, so that their clients do not all come back at once. */
 const APART_MS = 10
 /** One that was told to go and has not gone by now is left to its application. */
 const GOODBYE_MS = 3500
+/** Events that may have an end of their own are told to go this long before the deadline, at a third of it if that is later. */
+const LAST_CALL_MS = 2000
 
 export interface DrainOptions extends Pick<DrainTarget, 'until'> {
   readonly deadlineMs: number
@@ -27,7 +29,7 @@ export async function drainBackends(backends: readonly Backend[], options: Drain
   for (;;) {
     const passedMs = performance.now() - startedAt
     const left = backends.flatMap((backend) => backend.occupations.all())
-    farewells.say(left, { passedMs, withinMs: (deadlineMs * 2) / 3 })
+    farewells.say(left, { passedMs, deadlineMs })
     const isLate = passedMs >= deadlineMs
     const isDone = left.length === 0 || (until === 'streams' && (isLate || farewells.areOver(left, passedMs)))
     if (isLate && !isDone) for (const occupation of left) occupation.cut()
@@ -52,16 +54,27 @@ export async function drainBackends(backends: readonly Backend[], options: Drain
 class Farewells {
   /** Milliseconds into the drain; null: there is no way to tell it. */
   readonly #toldAtMs = new Map<Occupation, number | null>()
-  #atStart = 0
+  readonly #groups: readonly { readonly farewell: Farewell; told: number; most: number }[] = [
+    { farewell: 'soon', told: 0, most: 0 },
+    { farewell: 'late', told: 0, most: 0 },
+  ]
 
-  /** Tells those that are due by now: all of them after some milliseconds for each, and within the limit. */
-  say(left: readonly Occupation[], { passedMs, withinMs }: { passedMs: number; withinMs: number }): void {
-    const waiting = left.filter((occupation) => occupation.isStream && !this.#toldAtMs.has(occupation))
-    this.#atStart = Math.max(this.#atStart, waiting.length + this.#toldAtMs.size)
-    const share = Math.min(1, passedMs / Math.max(1, Math.min(withinMs, this.#atStart * APART_MS)))
-    const due = Math.max(1, Math.ceil(this.#atStart * share)) - this.#toldAtMs.size
-    for (const occupation of waiting.slice(0, Math.max(0, due))) {
-      this.#toldAtMs.set(occupation, occupation.goAway() ? passedMs : null)
+  /** Tells those that are due by now: all of them after some milliseconds for each, and within their limit. */
+  say(left: readonly Occupation[], { passedMs, deadlineMs }: { passedMs: number; deadlineMs: number }): void {
+    const lateMs = Math.min(deadlineMs / 3, LAST_CALL_MS)
+    for (const group of this.#groups) {
+      const isSoon = group.farewell === 'soon'
+      const sinceMs = isSoon ? passedMs : passedMs - (deadlineMs - lateMs)
+      if (sinceMs < 0) continue
+      const waiting = left.filter((each) => each.farewell === group.farewell && !this.#toldAtMs.has(each))
+      group.most = Math.max(group.most, waiting.length + group.told)
+      const withinMs = isSoon ? (deadlineMs * 2) / 3 : lateMs / 2
+      const share = Math.min(1, sinceMs / Math.max(1, Math.min(withinMs, group.most * APART_MS)))
+      const due = Math.max(1, Math.ceil(group.most * share)) - group.told
+      for (const occupation of waiting.slice(0, Math.max(0, due))) {
+        group.told++
+        this.#toldAtMs.set(occupation, occupation.goAway() ? passedMs : null)
+      }
     }
   }
 
@@ -69,7 +82,7 @@ class Farewells {
   areOver(left: readonly Occupation[], passedMs: number): boolean {
     return left.every((occupation) => {
       const toldAtMs = this.#toldAtMs.get(occupation)
-      return occupation.isStream && toldAtMs !== undefined && (toldAtMs === null || passedMs - toldAtMs > GOODBYE_MS)
+      return toldAtMs !== undefined && (toldAtMs === null || passedMs - toldAtMs > GOODBYE_MS)
     })
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '../clients/reply.ts'
 import type { Core, Entrance, Waiter } from '../core.ts'
 import { type Environment, holdOf, type Service } from '../environment.ts'
-import { type Backend, type Occupation, pickBackend } from '../instances/backend.ts'
+import { type Backend, type Farewell, type Occupation, pickBackend } from '../instances/backend.ts'
 import type { ResponseHead } from '../instances/response-parser.ts'
 import type { Loss, ResponseSink, UpstreamConnection } from '../instances/upstream-connection.ts'
 import { destinationOf, type Visitor, visitorFor } from './assign.ts'
@@ -144,11 +144,12 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
     else breakOff(this.#response)
   }
 
-  get isStream(): boolean {
-    return this.#streamEnd !== null
+  get farewell(): Farewell {
+    if (this.#streamEnd === null) return 'none'
+    return this.#method === 'GET' ? 'soon' : 'late'
   }
 
-  /** Ends an event stream between two events: its client connects again by itself, elsewhere. */
+  /** Ends an event stream between two events: its client sees a proper end, and asks again, elsewhere. */
   goAway(): boolean {
     if (this.#streamEnd === null || headerOf(this.#answer, 'content-encoding') !== '') return false
     this.#wantsToGo = true
@@ -178,8 +179,7 @@ export class Exchange implements Occupation, ResponseSink, Waiter {
   onHead(head: ResponseHead): void {
     this.#answer = head
     this.#tally.answered(head.status)
-    // Answers to other methods have an end that somebody waits for, also when they come as events.
-    if (this.#method === 'GET' && isEventStream(head)) this.#streamEnd = ''
+    if (isEventStream(head)) this.#streamEnd = ''
   }
 
   onBody(chunk: Buffer): void {

@@ -5,7 +5,7 @@ import type { EdgeAnswerCode } from '../../edge-answers.ts'
 import { type ClientRequest, rawAnswer } from '../clients/reply.ts'
 import type { Core, Entrance, Waiter } from '../core.ts'
 import { type Environment, holdOf, type Service } from '../environment.ts'
-import { type Backend, type Occupation, pickBackend } from '../instances/backend.ts'
+import { type Backend, type Farewell, type Occupation, pickBackend } from '../instances/backend.ts'
 import { destinationOf, type Visitor, visitorFor } from './assign.ts'
 import { closeFrame, FrameBoundaries } from './frame-boundaries.ts'
 import { isRefusal } from './refusal.ts'
@@ -106,8 +106,8 @@ export class Tunnel implements Occupation, Waiter {
     this.#fail('HOLD_TIMEOUT')
   }
 
-  get isStream(): boolean {
-    return this.#isOpen
+  get farewell(): Farewell {
+    return this.#isOpen ? 'soon' : 'none'
   }
 
   cut(): void {
