@@ -15,7 +15,8 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   databases: { imports: ['model', 'support', 'secrets', 'postgres'] },
   build: { imports: ['model', 'support'] },
   edge: { imports: ['model', 'support'] },
-  config: { imports: ['model', 'support', 'secrets'] },
+  // Of targets only what a configuration may say of them.
+  config: { imports: ['model', 'support', 'secrets', 'targets'], typesOf: ['edge'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
   store: { imports: ['model', 'support'], typesOf: ['edge'] },
   engine: {
@@ -52,7 +53,7 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
 const implementations: readonly { readonly folder: string; readonly chosenBy: readonly string[] }[] = [
   { folder: 'edge/node', chosenBy: ['control'] },
   { folder: 'edge/haproxy', chosenBy: ['control', 'cli/checks/machine'] },
-  { folder: 'targets/local', chosenBy: ['control'] },
+  { folder: 'targets/local', chosenBy: ['control', 'targets/all-settings'] },
   { folder: 'databases/embedded', chosenBy: ['databases/database-hosts'] },
   { folder: 'databases/url', chosenBy: ['databases/database-hosts'] },
 ]

@@ -227,7 +227,7 @@ export interface EdgeLimitsConfig {
 
 export interface EnvironmentConfig<Service extends string = string> {
   /** Default: local. */
-  readonly target?: 'local'
+  readonly target?: TargetName | TargetConfig
   /** How a new release takes over. Default: rolling. */
   readonly strategy?: StrategyName | StrategyConfig
   /** What differs for services here; merged over their own settings. */
@@ -240,6 +240,14 @@ export interface EnvironmentConfig<Service extends string = string> {
   readonly keepReleases?: number
   /** Refuse a working tree with changes. Default: true for an environment named production. */
   readonly requireClean?: boolean
+}
+
+export type TargetName = 'local'
+export type TargetConfig = LocalTargetConfig
+
+/** The machine of the control plane. */
+export interface LocalTargetConfig {
+  readonly name: 'local'
 }
 
 /** Everything of a service but its kind and its folder. */

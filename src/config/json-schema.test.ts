@@ -9,7 +9,13 @@ test('editors get names, forms and defaults, and only three keys are required', 
     additionalProperties: false,
     properties: {
       keepReleases: { type: 'integer', default: 10 },
-      environments: { additionalProperties: { properties: { target: { enum: ['local'], default: 'local' } } } },
+      environments: {
+        additionalProperties: {
+          properties: {
+            target: { anyOf: [{ enum: ['local'] }, { properties: { name: { const: 'local' } } }], default: 'local' },
+          },
+        },
+      },
     },
   })
   expect(JSON.stringify(schema)).not.toMatch(/"(?:form|defaultText)":/)

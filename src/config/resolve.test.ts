@@ -9,7 +9,28 @@ test('the smallest document resolves to a complete one', () => {
   expect(resolveConfig(minimal, 'production')).toEqual({
     project: 'shop',
     environment: 'production',
-    target: 'local',
+    target: {
+      name: 'local',
+      settings: {
+        edge: {
+          httpPort: null,
+          httpsPort: null,
+          redirectToHttps: false,
+          certificates: [],
+          limits: {
+            headerBytes: 64_000,
+            bodyBytes: 100_000_000,
+            headersMs: 15_000,
+            bodyIdleMs: 30_000,
+            responseMs: 60_000,
+            keepAliveMs: 75_000,
+            connections: 10_000,
+            holdQueue: 1000,
+            holdMs: 15_000,
+          },
+        },
+      },
+    },
     strategy: strategySettings(),
     services: [
       {
@@ -33,27 +54,10 @@ test('the smallest document resolves to a complete one', () => {
       maxBytes: 1_000_000_000,
     },
     database: null,
-    edge: {
-      httpPort: null,
-      httpsPort: null,
-      redirectToHttps: false,
-      certificates: [],
-      limits: {
-        headerBytes: 64_000,
-        bodyBytes: 100_000_000,
-        headersMs: 15_000,
-        bodyIdleMs: 30_000,
-        responseMs: 60_000,
-        keepAliveMs: 75_000,
-        connections: 10_000,
-        holdQueue: 1000,
-        holdMs: 15_000,
-      },
-      keepAssetsOfReleases: 3,
-    },
     stickiness: true,
     requireClean: true,
     keepReleases: 10,
+    keepAssetsOfReleases: 3,
   })
 })
 
@@ -158,9 +162,10 @@ test('edge settings of the environment are merged, and files are named from the 
       },
     },
   }
-  const { edge, edgeImplementation } = resolveConfig(document, 'p', { projectDir: '/srv/shop' })
+  const { target, edgeImplementation } = resolveConfig(document, 'p', { projectDir: '/srv/shop' })
   expect(edgeImplementation).toBe('haproxy')
-  expect(edge).toMatchObject({
+  expect(target).toMatchObject({ name: 'local' })
+  expect(target.settings.edge).toMatchObject({
     httpPort: 80,
     httpsPort: 443,
     redirectToHttps: true,

@@ -6,6 +6,7 @@ import { mergeDatabase, mergeEdge, mergeService, strategyBlock } from './merge.t
 import { resolveEdge } from './resolve/edge.ts'
 import { resolveBuild, resolveService, textVariables } from './resolve/service.ts'
 import { resolveStrategy } from './resolve/strategy.ts'
+import { resolveTarget } from './resolve/target.ts'
 import type { ConfigDocument, DatabaseDocument, EnvironmentDocument } from './schema.ts'
 import { durationMs, sizeBytes } from './units.ts'
 import { validateConfig } from './validate.ts'
@@ -37,7 +38,7 @@ export function resolveConfig(document: unknown, environment: string, options: R
   return {
     project: config.project,
     environment,
-    target: settings.target ?? 'local',
+    target: resolveTarget(settings.target, resolveEdge(edge, projectDir)),
     strategy: resolveStrategy(strategyBlock(settings)),
     services: services.map(({ name, merged, env }) => resolveService(name, merged, env)),
     build: {
@@ -47,11 +48,11 @@ export function resolveConfig(document: unknown, environment: string, options: R
       maxBytes: sizeBytes(config.build?.maxSize ?? '1GB'),
     },
     database: databaseOf(mergeDatabase(config, settings)),
-    edge: resolveEdge(edge, projectDir),
     ...(edge.implementation === undefined ? {} : { edgeImplementation: edge.implementation }),
     stickiness: settings.stickiness ?? config.stickiness ?? true,
     requireClean: settings.requireClean ?? environment === 'production',
     keepReleases: settings.keepReleases ?? config.keepReleases ?? 10,
+    keepAssetsOfReleases: edge.keepAssets ?? 3,
   }
 }
 

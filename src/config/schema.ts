@@ -3,6 +3,7 @@ import { edge, environmentEdge } from './schema/edge.ts'
 import { command, count, duration, env, envName, key, name, required, size } from './schema/key.ts'
 import { service, serviceOverrides } from './schema/service.ts'
 import { strategy } from './schema/strategy.ts'
+import { target } from './schema/target.ts'
 
 const database = z.strictObject({
   engine: key(z.enum(['postgres']), 'The only one so far.', 'postgres'),
@@ -41,7 +42,7 @@ const build = z.strictObject({
 const keepReleases = count.max(1000)
 
 const environment = z.strictObject({
-  target: key(z.enum(['local']), 'Where instances run.', 'local'),
+  target: key(target, 'Where instances run: a name, or `{ name, … }` with settings of that place.', 'local'),
   strategy: key(strategy, 'How a new release takes over: a name, or a name with settings.', 'rolling'),
   services: key(
     z.record(name, serviceOverrides),

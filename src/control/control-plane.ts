@@ -6,9 +6,8 @@ import { databaseHosts } from '../databases/database-hosts.ts'
 import { type Clock, createEngine, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { SluiceError } from '../model/error.ts'
-import type { ReleaseRecord } from '../model/release.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
-import { getEnvironment, listEnvironments } from '../store/environments.ts'
+import { chosenHttpPorts, getEnvironment, listEnvironments, rememberHttpPort } from '../store/environments.ts'
 import { homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
@@ -68,31 +67,33 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
   const builder = localBuilder({ artifacts, home, log, environment, execPath: options.execPath })
 
-  let target: LocalTarget | null = null
+  let local: LocalTarget | null = null
   const parts = createEngine({
     database,
     databaseUrl: url,
-    target: (resolveEnvironmentOf, onChange) => {
-      target = localTarget({
+    targets: (resolveEnvironmentOf, onChange) => {
+      local = localTarget({
         edge,
         home,
-        files: (release: ReleaseRecord) => artifacts.tree(release.artifact),
+        files: (artifact) => artifacts.tree(artifact),
         environmentOf: resolveEnvironmentOf,
         inherited,
         previewKeyOf: async (key) => (await getEnvironment(database, key)).preview_key,
+        publicPorts: {
+          known: async () => chosenHttpPorts(await listEnvironments(database)),
+          remember: (key, port) => rememberHttpPort(database, key, port),
+        },
         onChange,
         log,
       })
-      return target
+      return [local]
     },
-    hold: (order) => edge.hold(order),
     builder,
     artifacts,
     secrets,
     databases,
     judge,
     policyFor,
-    userEnvironment: inherited,
     clock: systemClock,
     log,
     ...(options.decorateWorkflows === undefined ? {} : { decorateWorkflows: options.decorateWorkflows }),
@@ -137,7 +138,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         await Promise.all(environments.map(({ key }) => databases.stop(key, { deadlineMs: STOP_DATABASE_MS })))
       }
       await Promise.race([parts.shutdown(), sleep(3000)])
-      await Promise.race([target?.close(), sleep(3000)])
+      await Promise.race([local?.close(), sleep(3000)])
       await Promise.race([store.close(), sleep(2000)])
       await store.stop(all)
       await lock.release()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { TrafficSplit } from '../model/traffic-split.ts'
 import { isForCandidate, isPageLoad, visitorCookie, visitorIds, visitorOf } from './assignment.ts'
-import type { TrafficSplit } from './edge.ts'
 
 const split = (weight: number, salt = 'd1'): TrafficSplit => ({ base: 'r1', candidate: 'r2', weight, salt })
 

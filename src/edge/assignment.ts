@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import type { TrafficSplit } from './edge.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
 
 export const VISITOR_COOKIE = 'sluice-visitor'
 export const RELEASE_HEADER = 'x-sluice-release'

@@ -1,5 +1,7 @@
-import type { EdgeLimits, HealthSettings, Route } from '../model/release.ts'
+import type { HealthSettings, Route } from '../model/release.ts'
 import type { Sample } from '../model/sample.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
+import type { EdgeLimits } from './edge-settings.ts'
 
 /** Every call to the outside has a deadline and may be aborted. */
 export interface CallOptions {
@@ -69,16 +71,6 @@ export interface RouteTable {
   readonly releases: readonly RoutedRelease[]
   /** Immutable assets of releases that may have no instance any more, newest first. */
   readonly assets: readonly RetainedAssets[]
-}
-
-/** All traffic goes to `base` but the share `weight` of visitors, who go to `candidate`. */
-export interface TrafficSplit {
-  readonly base: string | null
-  readonly candidate: string | null
-  /** 0..1, in steps of 1/10000: a visitor is the candidate's when crc32(visitor + salt) mod 10000 < weight·10000. */
-  readonly weight: number
-  /** Usually the deployment's id, so that not the same users are always first. */
-  readonly salt: string
 }
 
 export interface RoutedRelease {

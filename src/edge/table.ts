@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { type Problem, SluiceError } from '../model/error.ts'
-import type { RoutedRelease, RoutedService, RouteTable, TrafficSplit } from './edge.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
+import type { RoutedRelease, RoutedService, RouteTable } from './edge.ts'
 import { normalPath } from './route-index.ts'
 
 export type Tables = ReadonlyMap<string, RouteTable>

@@ -1,17 +1,16 @@
 import type { ArtifactStore } from '../build/artifact-store.ts'
 import type { Builder } from '../build/builder.ts'
-import type { HoldOrder } from '../edge/edge.ts'
 import type { Judge, JudgePolicy, JudgeState } from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { StrategySettings } from '../model/strategy.ts'
 import type { SecretBox } from '../secrets/secret-box.ts'
 import type { Database } from '../store/database.ts'
 import type { Log } from '../support/log.ts'
-import type { Target } from '../targets/target.ts'
 import type { EnvironmentMasks } from './environment-masks.ts'
 import type { EventLog } from './event-log.ts'
 import type { Journal } from './journal.ts'
 import type { Mailbox } from './mailbox.ts'
+import type { Targets } from './targets.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 /** Everything the engine acts with, made once by the control plane. */
@@ -21,9 +20,7 @@ export interface EngineContext {
   readonly mailbox: Mailbox
   readonly journal: Journal
   readonly workflows: Workflows
-  readonly target: Target
-  /** Makes requests wait, or shows a maintenance page. */
-  readonly hold: (order: HoldOrder) => Promise<void>
+  readonly targets: Pick<Targets, 'load' | 'of' | 'place'>
   readonly builder: Builder
   readonly artifacts: ArtifactStore
   readonly secrets: SecretBox
@@ -31,8 +28,6 @@ export interface EngineContext {
   readonly masks: EnvironmentMasks
   readonly judge: Judge<JudgeState>
   readonly policyFor: (settings: StrategySettings, mode: JudgePolicy['mode']) => JudgePolicy
-  /** What users' commands inherit (`userEnvironment`). */
-  readonly userEnvironment: Readonly<Record<string, string>>
   readonly clock: Clock
   readonly log: Log
 }

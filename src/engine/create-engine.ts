@@ -3,9 +3,10 @@ import type { Actor } from '../model/actor.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
 import type { ReleaseRecord } from '../model/release.ts'
+import { noTraffic } from '../model/traffic-split.ts'
 import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
-import type { Target } from '../targets/target.ts'
+import type { TargetKind } from '../targets/target-kind.ts'
 import type { EngineContext } from './context.ts'
 import { environmentDatabases } from './database-urls.ts'
 import { deployWorkflow } from './deploy-workflow.ts'
@@ -26,19 +27,20 @@ import { startRetention } from './retention.ts'
 import { rollbackWorkflow } from './rollback-workflow.ts'
 import { secretValues } from './secret-values.ts'
 import { secretsOf } from './secrets.ts'
+import { Targets } from './targets.ts'
 import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 export interface CreateEngineOptions
-  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'target' | 'databases' | 'masks'> {
+  extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'targets' | 'databases' | 'masks'> {
   readonly databaseUrl: string
   readonly databases: DatabaseHosts
   readonly decorateWorkflows?: WorkflowsDecorator
   /** Made here, because instances get secrets and database addresses that the engine resolves at their start. */
-  readonly target: (
+  readonly targets: (
     environmentOf: (release: ReleaseRecord) => Promise<Record<string, string>>,
     onChange: (instance: Instance) => void,
-  ) => Target
+  ) => readonly TargetKind[]
 }
 
 /** Stands between the engine and its workflows: how crashes at exact places are made. */
@@ -63,7 +65,7 @@ const START_DATABASE_MS = 60_000
 const STOP_FLEETS_MS = 90_000
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
-  const { databaseUrl, databases: hosts, target: makeTarget, ...rest } = options
+  const { databaseUrl, databases: hosts, targets: makeTargets, ...rest } = options
   const { decorateWorkflows: decorate = (workflows) => workflows, ...parts } = rest
   const given = { ...parts, databases: environmentDatabases(hosts, parts), masks: environmentMasks(parts, hosts) }
   const { database, log } = given
@@ -93,7 +95,11 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     mailbox: new Mailbox(database),
     journal: new Journal(database, events),
     workflows,
-    target: maskedTarget(makeTarget(environmentOf, tellInstance), given),
+    targets: new Targets({
+      kinds: makeTargets(environmentOf, tellInstance),
+      database,
+      wrap: (target, environment) => maskedTarget(target, environment, given),
+    }),
   }
   workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))
   workflows.register<string>('rollback', (flow, deployment) => rollbackWorkflow(context, flow, deployment))
@@ -108,6 +114,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       events,
     },
     launch: async () => {
+      await context.targets.load()
       await workflows.launch()
       await startForgotten(context)
     },
@@ -145,12 +152,13 @@ async function stopFleets(context: EngineContext): Promise<void> {
   const signal = AbortSignal.timeout(STOP_FLEETS_MS)
   for (const { key, fence } of await listEnvironments(context.database)) {
     const options = { signal, deadlineMs: STOP_FLEETS_MS, fence: Number(fence) }
+    const target = context.targets.of(key)
     for (;;) {
-      const { fleets } = await context.target.inspect(key)
+      const { fleets } = await target.fleets.inspect()
       if (fleets.length === 0) break
       signal.throwIfAborted()
-      await context.target.shift(key, { base: null, candidate: null, weight: 0, salt: '' }, options)
-      for (const fleet of fleets) await context.target.retire(key, fleet.release, options)
+      await target.traffic.shift(noTraffic, options)
+      for (const fleet of fleets) await target.fleets.retire(fleet.release, options)
     }
   }
 }

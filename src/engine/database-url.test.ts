@@ -56,7 +56,7 @@ test('a secret that is not there ends the deployment before anything is built or
   const deployment = await deploy()
   expect(deployment).toMatchObject({ state: 'failed', release: null, reason: { code: 'SECRET_MISSING' } })
   expect(deployment.reason?.hint).toContain(`sluice secret set ${engine.key()} SHOP_DB`)
-  expect((await engine.target.inspect(engine.key())).fleets).toEqual([])
+  expect(engine.target.fleetsOf(engine.key())).toEqual([])
 })
 
 test('a secret that is no URL ends it before launch and is not shown', async () => {
@@ -65,5 +65,5 @@ test('a secret that is no URL ends it before launch and is not shown', async () 
   expect(deployment).toMatchObject({ state: 'failed', reason: { code: 'DATABASE_URL_INVALID' } })
   expect(deployment.reason?.message).toContain('the secret SHOP_DB')
   expect(JSON.stringify(deployment)).not.toContain('hunter2')
-  expect((await engine.target.inspect(engine.key())).fleets).toEqual([])
+  expect(engine.target.fleetsOf(engine.key())).toEqual([])
 })

@@ -19,7 +19,7 @@ import { settle } from './phases/settle.ts'
 import { promote, shift, shifted } from './phases/shift.ts'
 import { smoke } from './phases/smoke.ts'
 import { probeRoutes } from './prober.ts'
-import type { DeploymentRun } from './run.ts'
+import { type DeploymentRun, loadRun, type StoredRun } from './run.ts'
 import { isMachineryError } from './workflows/dbos-workflows.ts'
 import type { Flow } from './workflows/workflows.ts'
 
@@ -30,7 +30,8 @@ export async function deployWorkflow(context: EngineContext, flow: Flow, deploym
     const artifact = await flow.step('prepare: build', () => buildArtifact(context, deployment))
     const release = await flow.step('prepare: record', () => recordRelease(context, deployment, artifact))
     const lease = await flow.step('admit', () => admitDeploy(context, deployment))
-    const planned = await flow.step('plan', () => planRun(context, deployment, release, lease))
+    const stored = await flow.step('plan', () => planRun(context, deployment, release, lease))
+    const planned = await loadRun(context.database, stored)
     run = planned
     await flow.step('expand', () => expand(context, deployment, planned.release))
     await followPlan(context, flow, planned)
@@ -103,7 +104,7 @@ async function ramp(context: EngineContext, run: DeploymentRun, name: string): P
     name,
     async () => {
       const policy = context.policyFor(run.settings, 'ramp')
-      const routes = await probeRoutes(context, run)
+      const routes = probeRoutes(context, run)
       const probes = routes.length > 0 ? { probes: { routes, rounds: PROBE_ROUNDS } } : {}
       return judgeUntilDecided(context, run, {
         phase: 'shift',
@@ -168,12 +169,7 @@ async function admitDeploy(context: EngineContext, deployment: string): Promise<
 }
 
 /** Made after admission: only then is it known which release serves. */
-async function planRun(
-  context: EngineContext,
-  deployment: string,
-  release: string,
-  lease: Lease,
-): Promise<DeploymentRun> {
+async function planRun(context: EngineContext, deployment: string, release: string, lease: Lease): Promise<StoredRun> {
   const row = await context.journal.load(deployment)
   const { config } = requestOf(row.request)
   const environment = await getEnvironment(context.database, row.environment)
@@ -183,15 +179,15 @@ async function planRun(
     services: record.services,
     base: base === null ? null : fullCounts(base.services),
     settings: config.strategy,
-    weighted: context.target.capabilities.weights === 'any',
+    weighted: context.targets.of(row.environment).capabilities.weights === 'any',
   })
   await context.journal.set(deployment, { previous_release: base?.id ?? null, plan: jsonb(plan) })
   return {
     deployment,
     environment: row.environment,
     lease,
-    release: record,
-    base,
+    release: record.id,
+    base: base?.id ?? null,
     settings: config.strategy,
     plan,
     by: row.requested_by,

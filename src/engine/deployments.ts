@@ -2,7 +2,6 @@ import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
-import { publicUrls } from '../model/public-urls.ts'
 import { withoutCredentials } from '../secrets/shown.ts'
 import { listSteps } from '../store/activities.ts'
 import { type DeploymentRow, findDeployment, listDeployments } from '../store/deployments.ts'
@@ -130,7 +129,7 @@ export async function view(context: EngineContext, row: DeploymentRow): Promise<
     servingAt: row.serving_at?.toISOString() ?? null,
     finishedAt: row.finished_at?.toISOString() ?? null,
     weight: row.weight,
-    urls: release === undefined ? [] : publicUrls(release.record),
+    urls: release === undefined ? [] : context.targets.of(row.environment).traffic.urls(release.record),
     steps: steps.map((step) => ({
       name: step.name,
       state: step.state,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
+import type { ReleaseRecord, ReleaseService, ReleaseTarget } from '../model/release.ts'
 import { maskConnectionString, maskCredentials } from '../secrets/credentials.ts'
 import { shownVariable } from '../secrets/shown.ts'
 import type { EngineContext } from './context.ts'
@@ -30,7 +30,7 @@ export async function describeDifferences(
     if (!after.services.some((service) => service.name === old.name)) lines.push(`service ${old.name} is gone`)
   }
   lines.push(...describeKeys('database', databaseOf(before), databaseOf(after), shownSetting))
-  lines.push(...describeKeys('edge', plain(before.edge), plain(after.edge), String))
+  lines.push(...describeTarget(before.target, after.target))
   if (before.artifact !== after.artifact) lines.push(...(await describeDependencies(context, before, after)))
   return lines
 }
@@ -42,6 +42,21 @@ function describeService(before: ReleaseService, after: ReleaseService): string[
     ...describeKeys(`${after.name}.env`, envBefore, envAfter, (value, name) => shownVariable(name, value)),
     ...describeKeys(after.name, plain(settingsBefore), plain(settingsAfter), maskCredentials),
   ]
+}
+
+/** Group by group: what a place has decided for itself is told in its own words. */
+function describeTarget(before: ReleaseTarget, after: ReleaseTarget): string[] {
+  if (before.name !== after.name) return [`target ${before.name} → ${after.name}`]
+  const groups = [...new Set([...Object.keys(before.settings), ...Object.keys(after.settings)])].sort()
+  return groups.flatMap((group) => {
+    const [old, now] = [groupOf(before.settings[group]), groupOf(after.settings[group])]
+    return describeKeys(group, old, now, String)
+  })
+}
+
+function groupOf(value: unknown): Record<string, string> {
+  if (value === undefined || value === null) return {}
+  return typeof value === 'object' ? plain(value) : { value: JSON.stringify(value) }
 }
 
 async function describeDependencies(

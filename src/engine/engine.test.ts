@@ -135,7 +135,7 @@ describe('a canary', () => {
   test('tells the judge all that the target can and cannot do', async () => {
     await serve()
     await serve({ name: 'canary' })
-    const { reactionSeconds } = target.capabilities
+    const { reactionSeconds } = target.of(key()).capabilities
     expect(judge.heard()?.capabilities).toEqual({
       lowestWeight: 0,
       // The router's own, and a second until its news are judged.

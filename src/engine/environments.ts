@@ -1,5 +1,4 @@
 import { SluiceError } from '../model/error.ts'
-import { publicUrls } from '../model/public-urls.ts'
 import { listDeployments } from '../store/deployments.ts'
 import { type EnvironmentRow, listEnvironments } from '../store/environments.ts'
 import { findRelease } from '../store/releases.ts'
@@ -16,12 +15,12 @@ export function environmentsOf(context: EngineContext): Environments {
     get: async (environment) => environmentView(context, await resolveEnvironment(context, environment)),
     async *logs(query) {
       const { key } = await resolveEnvironment(context, query.environment)
-      yield* context.target.logs({ ...query, environment: key })
+      yield* context.targets.of(key).witness.logs(query)
     },
     samples: async (environment, after) => {
       const { key } = await resolveEnvironment(context, environment)
       const abort = new AbortController()
-      for await (const batch of context.target.samples(key, {
+      for await (const batch of context.targets.of(key).witness.samples({
         signal: abort.signal,
         ...(after === undefined ? {} : { after }),
       })) {
@@ -60,8 +59,9 @@ export async function resolveEnvironment(context: EngineContext, wanted: string)
 }
 
 async function environmentView(context: EngineContext, row: EnvironmentRow): Promise<Environment> {
+  const target = context.targets.of(row.key)
   const [state, deployments, release] = await Promise.all([
-    context.target.inspect(row.key).catch(() => null),
+    target.fleets.inspect().catch(() => null),
     listDeployments(context.database, { environment: row.key, limit: 20 }),
     row.release === null ? undefined : findRelease(context.database, row.release),
   ])
@@ -72,7 +72,7 @@ async function environmentView(context: EngineContext, row: EnvironmentRow): Pro
     name: row.name,
     release: row.release,
     warmRelease: row.warm_release,
-    urls: release === undefined ? [] : publicUrls(release.record),
+    urls: release === undefined ? [] : target.traffic.urls(release.record),
     previewKey: row.preview_key,
     holds: row.holds,
     fleets: state?.fleets ?? [],

@@ -1,34 +1,39 @@
-import { request } from 'undici'
 import { SluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import { messageOf } from '../support/message-of.ts'
+import type { Sample } from '../model/sample.ts'
+import { sleep } from '../support/clock.ts'
+import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
+import { knownSamples } from './judgement/known-samples.ts'
+import { patienceWith } from './patience.ts'
 
-const SEEN_MS = 15_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
 
 /**
- * Success means the release was seen answering on the public route: by real users, or by a request of ours.
- * An API call that returned OK is not evidence. Answers what was seen.
+ * Success means the release was seen answering on the public route since it got its traffic, and not with 5xx: to a
+ * request of ours, or to users. An API call that returned OK is not evidence, and neither is a request that only came.
+ * Answers what was seen.
  */
 export async function seenAnswering(
   context: EngineContext,
   release: ReleaseRecord,
   signal: AbortSignal,
 ): Promise<string> {
-  const routed = release.services.find((service) => service.kind === 'web' || service.kind === 'static')
+  const routed = release.services.find(({ kind, routes }) => (kind === 'web' || kind === 'static') && routes.length > 0)
   if (routed === undefined) return 'no public route'
-  const deadlineMs = context.clock.monotonicMs() + SEEN_MS
+  const target = context.targets.of(release.environment)
+  const { seenMs } = patienceWith(target.capabilities)
+  const since = Math.ceil(context.clock.now().getTime() / 1000)
+  const deadlineMs = context.clock.monotonicMs() + seenMs
   let last = 'no answer'
-  while (context.clock.monotonicMs() < deadlineMs) {
-    signal.throwIfAborted()
-    const state = await context.target.inspect(release.environment)
-    const requests = state.traffic[release.id]?.requests ?? 0
-    if (requests > 0) return `${requests} requests seen on the public route`
-    const url = state.urls[0]
-    if (url === undefined) return 'no public address'
-    last = await askPublicRoute(url, routed.health.path ?? '/', release.id, signal)
-    if (last === '') return `${url} answers from ${release.id}`
-    await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    last = await askPublicly(target, release, { service: routed.name, path: routed.health.path ?? '/' }, signal)
+    if (last === '') return `${target.traffic.urls(release)[0] ?? routed.name} answers from ${release.id}`
+    const answered = await answeredSince(context, release, since)
+    if (answered > 0) return `${answered} requests answered on the public route`
+    if (context.clock.monotonicMs() > deadlineMs) break
+    await sleep(pauseMs, signal)
   }
   throw new SluiceError(
     'EDGE_UNREACHABLE',
@@ -40,20 +45,25 @@ export async function seenAnswering(
 }
 
 /** Empty when the release answered, else what was seen instead. */
-async function askPublicRoute(url: string, path: string, release: string, signal: AbortSignal): Promise<string> {
-  const { protocol, hostname, port } = new URL(url)
-  try {
-    // The address may be a name that only users' resolvers know: we ask the listener itself and name the host.
-    const response = await request(`${protocol}//127.0.0.1:${port || (protocol === 'https:' ? 443 : 80)}${path}`, {
-      headers: { host: port ? `${hostname}:${port}` : hostname, 'user-agent': 'sluice-evidence' },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
-      headersTimeout: 5000,
-    })
-    await response.body.dump()
-    const seen = response.headers['x-sluice-release']
-    return seen === release ? '' : `${response.statusCode} from ${seen === undefined ? 'the edge' : String(seen)}`
-  } catch (error) {
-    signal.throwIfAborted()
-    return messageOf(error)
-  }
+async function askPublicly(
+  target: Target,
+  release: ReleaseRecord,
+  question: { readonly service: string; readonly path: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const { askMs } = patienceWith(target.capabilities)
+  const answer = await target.witness.ask({ route: 'public', release }, question, { signal, deadlineMs: askMs })
+  const isGood = answer.release === release.id && answer.status !== null && answer.status < 500
+  return isGood ? '' : answer.detail
+}
+
+/** Requests of users that arrived since that second and were answered, not with 5xx. */
+async function answeredSince(context: EngineContext, release: ReleaseRecord, since: number): Promise<number> {
+  const known = await knownSamples(context, release.environment)
+  const own = (known?.samples ?? []).filter((sample) => sample.release === release.id && sample.from >= since)
+  return own.reduce((sum, sample) => sum + answeredWell(sample), 0)
+}
+
+function answeredWell({ statusClasses }: Sample): number {
+  return (statusClasses['2xx'] ?? 0) + (statusClasses['3xx'] ?? 0) + (statusClasses['4xx'] ?? 0)
 }

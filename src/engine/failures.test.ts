@@ -1,8 +1,5 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { SluiceError } from '../model/error.ts'
-import { ensureEnvironment, rememberHttpPort } from '../store/environments.ts'
 import { fastClock } from './testing/fast-clock.ts'
 import { scriptedJudge } from './testing/scripted-judge.ts'
 import { type TestEngine, testEngine } from './testing/test-engine.ts'
@@ -97,22 +94,6 @@ test('a deployment whose work ended without an outcome is ended at the next star
   await engine.serve()
 })
 
-test('a deployment that finds no public port names the key to set', async () => {
-  for (let port = 8080; port <= 8999; port++) {
-    const other = await ensureEnvironment(engine.store.database, `ports.p${port}`)
-    await rememberHttpPort(engine.store.database, other.key, port)
-  }
-  expect(await engine.finished((await engine.deploy()).id)).toMatchObject({
-    state: 'failed',
-    reason: {
-      code: 'NO_PORT',
-      message: 'no port from 8080 to 8999 is free for the public listener',
-      hint: 'name one in the configuration: edge: { http: 80 }',
-    },
-  })
-  await engine.store.database.deleteFrom('environments').where('project', '=', 'ports').execute()
-})
-
 test('a deployment whose edge does not answer is taken back', async () => {
   const first = await engine.serve()
   const failure = new SluiceError('EDGE_UNREACHABLE', 'no edge answers', { hint: 'see `sluice doctor`' })
@@ -127,19 +108,13 @@ test('a deployment whose edge does not answer is taken back', async () => {
 
 test('a deployment that is not seen answering on the public route has not succeeded', async () => {
   const first = await engine.serve()
-  const stranger = createServer((_, response) => response.end('somebody else'))
-  await new Promise<void>((go) => stranger.listen(0, '127.0.0.1', go))
-  engine.target.requestsSeen = 0
-  engine.target.url = `http://localhost:${(stranger.address() as AddressInfo).port}`
+  engine.target.publicAnswer = { status: 200, release: null, detail: '200 from the router' }
   const { id } = await engine.deploy({ name: 'blue-green' })
   const failed = await engine.until(id, ({ steps }) => steps.some(({ state }) => state === 'failed'))
-  engine.target.requestsSeen = 1
-  engine.target.url = null
-  stranger.close()
-  stranger.closeAllConnections()
+  engine.target.publicAnswer = undefined
   expect(failed.steps.find(({ state }) => state === 'failed')).toMatchObject({
     name: 'serving',
-    detail: expect.stringContaining('was not seen answering on its public route: 200 from the edge'),
+    detail: expect.stringContaining('was not seen answering on its public route: 200 from the router'),
   })
   expect(await engine.finished(id)).toMatchObject({ state: 'rolled-back', reason: { code: 'EDGE_UNREACHABLE' } })
   expect(engine.target.splitOf(engine.key())).toMatchObject({ base: first.release, weight: 0 })

@@ -5,6 +5,8 @@ import { type EnvironmentRow, getEnvironment, rememberHold } from '../store/envi
 import { findRelease } from '../store/releases.ts'
 import type { EngineContext } from './context.ts'
 
+const HOLD_MS = 30_000
+
 /** Makes requests of a service (absent: of all) wait, or shows a maintenance page, until told otherwise. */
 export async function holdRequests(context: EngineContext, key: string, order: Hold, actor: Actor): Promise<void> {
   const known = await servicesOf(context, await getEnvironment(context.database, key))
@@ -14,7 +16,7 @@ export async function holdRequests(context: EngineContext, key: string, order: H
       hint: known.length === 0 ? 'nothing serves there yet' : `it serves ${known.join(', ')}`,
     })
   }
-  await context.hold({ environment: key, ...order })
+  await hold(context, key, order)
   await context.events.transact(async (transaction, tell) => {
     await rememberHold(transaction, key, order)
     tell({
@@ -30,8 +32,13 @@ export async function holdRequests(context: EngineContext, key: string, order: H
 export async function restoreHolds(context: EngineContext, environment: EnvironmentRow): Promise<void> {
   const services = await servicesOf(context, environment)
   for (const order of ordersFor(environment.holds, services)) {
-    await context.hold({ environment: environment.key, ...order })
+    await hold(context, environment.key, order)
   }
+}
+
+function hold(context: EngineContext, key: string, order: Hold): Promise<void> {
+  const options = { signal: AbortSignal.timeout(HOLD_MS), deadlineMs: HOLD_MS }
+  return context.targets.of(key).traffic.hold(order, options)
 }
 
 export function ordersFor(holds: readonly Hold[], services: readonly string[]): readonly Hold[] {

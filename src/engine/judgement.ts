@@ -1,5 +1,6 @@
 import type { Decision, JudgePolicy, Verdict } from '../judge/index.ts'
 import { jsonb } from '../store/jsonb.ts'
+import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
 import type { DossierHead } from './dossier.ts'
 import { begin } from './judgement/begin.ts'
@@ -12,6 +13,7 @@ import { Recorder } from './judgement/recorder.ts'
 import { replaceInstances } from './judgement/replace-instances.ts'
 import { afterRamp, isSuspicious, show, takenBack } from './judgement/telling.ts'
 import { type Tick, Ticks } from './judgement/ticks.ts'
+import { type Patience, patienceWith } from './patience.ts'
 import { restoreBase } from './phases/base-fleet.ts'
 import { setWeight } from './phases/shift.ts'
 import { type Prober, startProber } from './prober.ts'
@@ -67,6 +69,8 @@ class Judgement {
   readonly #run: DeploymentRun
   readonly #options: JudgementOptions
   readonly #helpers: Helpers
+  readonly #target: Target
+  readonly #patience: Patience
   readonly #health: FleetHealth
   readonly #goal: number
   readonly #time: JudgedTime
@@ -85,7 +89,9 @@ class Judgement {
     this.#run = run
     this.#options = options
     this.#helpers = helpers
-    this.#health = new FleetHealth(run)
+    this.#target = context.targets.of(run.environment)
+    this.#patience = patienceWith(this.#target.capabilities)
+    this.#health = new FleetHealth(run, this.#patience.deadMs)
     this.#row = row
     this.#goal = options.weight ?? row.kept.weight
     this.#lastTickMs = context.clock.monotonicMs()
@@ -117,7 +123,8 @@ class Judgement {
   async follow(ended: AbortSignal): Promise<Verdict> {
     const { signal } = this.#helpers
     const { environment } = this.#run
-    const ticks = new Ticks(this.#context, { environment, cursor: this.#row.cursor, signal, ended })
+    const { tickMs } = this.#patience
+    const ticks = new Ticks(this.#context, { environment, cursor: this.#row.cursor, signal, ended, tickMs })
     let prober: Prober | null = null
     try {
       for await (const tick of ticks) {
@@ -141,7 +148,7 @@ class Judgement {
     const context = this.#context
     const { question, recorder, signal } = this.#helpers
     this.#passTime(tick.cursor)
-    const state = await context.target.inspect(this.#run.environment)
+    const state = await this.#target.fleets.inspect()
     this.#health.assertAlive(state, context.clock.monotonicMs())
 
     const second = judgedSecond(this.#run, state, {
@@ -151,7 +158,7 @@ class Judgement {
       probes: prober?.take() ?? [],
     })
     recorder.add(second)
-    const capabilities = judgeCapabilities(context.target.capabilities)
+    const capabilities = judgeCapabilities(this.#target.capabilities)
     const { state: judge, decision } = context.judge.step(this.#row.kept.judge, { ...second, capabilities })
     const verdict = context.judge.explain(judge)
     this.#change({ judge, clockOffsetSeconds: this.#time.offsetSeconds })
@@ -236,7 +243,7 @@ async function beginRecorded(
     deployment: run.deployment,
     phase,
     policy: row.kept.judge.policy ?? policy,
-    capabilities: judgeCapabilities(context.target.capabilities),
+    capabilities: judgeCapabilities(context.targets.of(run.environment).capabilities),
     oldRelease: run.base?.id ?? null,
     newRelease: run.release.id,
     startedAt: row.startedAt.toISOString(),

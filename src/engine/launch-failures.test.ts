@@ -12,7 +12,7 @@ let engine: TestEngine
 let world: LocalWorld
 beforeAll(async () => {
   world = await localWorld()
-  engine = await testEngine({ judge: scriptedJudge(), real: world.target })
+  engine = await testEngine({ judge: scriptedJudge(), real: world.kind })
 })
 afterAll(async () => {
   await engine?.remove()

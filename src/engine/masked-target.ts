@@ -1,54 +1,56 @@
 import { SluiceError } from '../model/error.ts'
 import { masker } from '../secrets/mask.ts'
 import { listSecretVersions } from '../store/secrets.ts'
-import type { LogLine, LogQuery, Target } from '../targets/target.ts'
+import type { LogLine, LogQuery, Target, Witness } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
 import { secretContext } from './secret-values.ts'
 
 type Mask = (text: string) => string
 
 /** A target of which no log line, and no line in an error, shows a secret of the environment, whichever version of it. */
-export function maskedTarget(target: Target, context: Pick<EngineContext, 'database' | 'secrets'>): Target {
-  const maskFor = async (environment: string) => masker(await valuesOf(context, environment))
+export function maskedTarget(
+  target: Target,
+  environment: string,
+  context: Pick<EngineContext, 'database' | 'secrets'>,
+): Target {
+  const maskNow = async () => masker(await valuesOf(context, environment))
   return {
-    get capabilities() {
-      return target.capabilities
+    ...target,
+    fleets: {
+      inspect: () => target.fleets.inspect(),
+      retire: (release, options) => target.fleets.retire(release, options),
+      scale: async (release, counts, options) => {
+        try {
+          return await target.fleets.scale(release, counts, options)
+        } catch (error) {
+          throw await maskedError(error, maskNow)
+        }
+      },
     },
-    inspect: (environment) => target.inspect(environment),
-    scale: async (release, counts, options) => {
-      try {
-        return await target.scale(release, counts, options)
-      } catch (error) {
-        throw await maskedError(error, () => maskFor(release.environment))
-      }
+    witness: {
+      samples: (query) => target.witness.samples(query),
+      ask: (whom, question, options) => target.witness.ask(whom, question, options),
+      logs: (query) => maskedLines(target.witness, query, maskNow),
     },
-    shift: (environment, split, options) => target.shift(environment, split, options),
-    retire: (environment, release, options) => target.retire(environment, release, options),
-    samples: (environment, query) => target.samples(environment, query),
-    logs: (query) => maskedLines(target, query, maskFor),
   }
 }
 
 /** A release that appears while the log is followed may have secrets that were unknown at its start. */
-async function* maskedLines(
-  target: Target,
-  query: LogQuery,
-  maskFor: (environment: string) => Promise<Mask>,
-): AsyncGenerator<LogLine> {
+async function* maskedLines(witness: Witness, query: LogQuery, maskNow: () => Promise<Mask>): AsyncGenerator<LogLine> {
   const seen = new Set<string>()
   let mask: Mask = (text) => text
-  for await (const line of target.logs(query)) {
+  for await (const line of witness.logs(query)) {
     if (!seen.has(line.release)) {
-      mask = await maskFor(query.environment)
+      mask = await maskNow()
       seen.add(line.release)
     }
     yield { ...line, line: mask(line.line) }
   }
 }
 
-async function maskedError(error: unknown, maskFor: () => Promise<Mask>): Promise<unknown> {
+async function maskedError(error: unknown, maskNow: () => Promise<Mask>): Promise<unknown> {
   if (!(error instanceof SluiceError) || error.details.logTail === undefined) return error
-  const mask = await maskFor()
+  const mask = await maskNow()
   const details = maskedValue(error.details, mask) as Readonly<Record<string, unknown>>
   const { code, hint, problems, message, cause } = error
   return new SluiceError(code, mask(message), { ...(hint === undefined ? {} : { hint }), problems, details, cause })

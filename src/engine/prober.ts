@@ -43,15 +43,14 @@ export function startProber(context: EngineContext, run: DeploymentRun, options:
 }
 
 /**
- * What can be probed of the new release: the health path of each web service, and the smoke paths. Empty where the
- * target names no addresses.
+ * What can be probed of the new release: the health path of each web service, and the smoke paths. Empty where nobody can
+ * ask a release that has no traffic.
  */
-export async function probeRoutes(context: EngineContext, run: DeploymentRun): Promise<readonly string[]> {
-  const { fleets } = await context.target.inspect(run.environment)
-  const instances = fleets.find((fleet) => fleet.release === run.release.id)?.instances ?? []
-  return run.release.services
-    .filter(({ name }) => instances.some((instance) => instance.service === name && instance.address !== undefined))
-    .flatMap((service) => pathsOf(service, run.settings.smoke).map((path) => routeName(service.name, path)))
+export function probeRoutes(context: EngineContext, run: DeploymentRun): readonly string[] {
+  if (!context.targets.of(run.environment).capabilities.previews) return []
+  return run.release.services.flatMap((service) =>
+    pathsOf(service, run.settings.smoke).map((path) => routeName(service.name, path)),
+  )
 }
 
 async function probeRounds(
@@ -89,21 +88,26 @@ async function probeRelease(
   },
 ): Promise<ProbeResult[]> {
   const { release, record, round, signal } = asked
+  const target = context.targets.of(run.environment)
+  if (!target.capabilities.previews) return []
   try {
-    const { fleets } = await context.target.inspect(run.environment)
+    const { fleets } = await target.fleets.inspect()
     const instances = fleets.find((fleet) => fleet.release === record.id)?.instances ?? []
     const probes = record.services.flatMap((service) => {
       const ready = instances.filter((instance) => instance.service === service.name && instance.state === 'ready')
-      const address = ready[round % Math.max(1, ready.length)]?.address
-      if (address === undefined) return []
-      return pathsOf(service, run.settings.smoke).map((path) => ({
-        route: routeName(service.name, path),
-        url: `http://${address.host}:${address.port}${path}`,
-      }))
+      const instance = ready[round % Math.max(1, ready.length)]?.id
+      if (instance === undefined) return []
+      return pathsOf(service, run.settings.smoke).map((path) => ({ service: service.name, instance, path }))
     })
-    return await Promise.all(probes.map(async ({ route, url }) => ({ release, route, ok: await answers(url, signal) })))
+    return await Promise.all(
+      probes.map(async ({ service, instance, path }) => {
+        const whom = { route: 'preview', release: record, instance } as const
+        const answer = await target.witness.ask(whom, { service, path }, { signal, deadlineMs: PROBE_TIMEOUT_MS })
+        return { release, route: routeName(service, path), ok: answer.status !== null && answer.status < 500 }
+      }),
+    )
   } catch {
-    return [] // the edge or the database is away for a moment: no measurement is no evidence
+    return [] // the router or the database is away for a moment: no measurement is no evidence
   }
 }
 
@@ -113,18 +117,4 @@ function pathsOf(service: ReleaseRecord['services'][number], smoke: readonly str
 
 function routeName(service: string, path: string): string {
   return `${service} ${path}`
-}
-
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { 'user-agent': 'sluice-probe' },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
-    })
-    await response.body?.cancel()
-    return response.status < 500
-  } catch {
-    return false
-  }
 }

@@ -8,8 +8,7 @@ import { getRelease } from '../store/releases.ts'
 import { fullCounts } from '../strategy/counts.ts'
 import type { EngineContext } from './context.ts'
 import { restoreHolds } from './holds.ts'
-
-const RECONCILE_MS = 5 * 60_000
+import { patienceWith } from './patience.ts'
 
 /**
  * After a start, every fleet that should run does: adopted where it lives, launched again where it does not (a reboot,
@@ -20,7 +19,7 @@ export async function reconcileAll(context: EngineContext, signal: AbortSignal):
   await Promise.all(
     environments.map(async (environment) => {
       try {
-        await reconcile(context, environment, AbortSignal.any([signal, AbortSignal.timeout(RECONCILE_MS)]))
+        await reconcile(context, environment, signal)
       } catch (error) {
         if (signal.aborted) return
         const text = isSluiceError(error) ? `${error.code}: ${error.message}` : String(error)
@@ -36,17 +35,20 @@ export async function reconcileAll(context: EngineContext, signal: AbortSignal):
   )
 }
 
-async function reconcile(context: EngineContext, environment: EnvironmentRow, signal: AbortSignal): Promise<void> {
+async function reconcile(context: EngineContext, environment: EnvironmentRow, stopping: AbortSignal): Promise<void> {
   const fence = await currentFence(context.database, environment.key)
-  const options = { signal, deadlineMs: RECONCILE_MS, fence }
+  const target = context.targets.of(environment.key)
+  const { restoreMs } = patienceWith(target.capabilities)
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(restoreMs)])
+  const options = { signal, deadlineMs: restoreMs, fence }
   for (const record of await releasesThatShouldRun(context, environment)) {
     await context.databases.urlFor(record, signal)
     signal.throwIfAborted()
-    await context.target.scale(record, fullCounts(record.services), options)
+    await target.fleets.scale(record, fullCounts(record.services), options)
   }
   const { split } = environment
   if (split?.base == null) return
-  await context.target.shift(environment.key, split, options)
+  await target.traffic.shift(split, options)
   await restoreHolds(context, environment)
 }
 

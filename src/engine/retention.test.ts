@@ -12,10 +12,11 @@ import { ensureEnvironment } from '../store/environments.ts'
 import { findEvidence, putEvidence } from '../store/judge-states.ts'
 import { findRelease, setReleaseState, writeRelease } from '../store/releases.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
+import { silentLog } from '../support/log.ts'
 import { removeFolder } from '../support/remove-folder.ts'
 import { prune } from './retention.ts'
 import { deployRequest } from './testing/deploy-request.ts'
-import { memoryTarget } from './testing/memory-target.ts'
+import { type MemoryTarget, memoryTarget } from './testing/memory-target.ts'
 import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
@@ -74,7 +75,7 @@ async function release({ state, served = true, running = false, keepReleases = 2
     artifact,
     source: { kind: 'git', commit: null, dirty: false, branch: null, subject: null },
     secrets: {},
-    edge: { ...config.edge, keepAssetsOfReleases: keepAssets },
+    keepAssetsOfReleases: keepAssets,
     keepReleases,
     createdAt: '',
   })
@@ -97,11 +98,12 @@ async function newerLooseArtifacts(): Promise<void> {
   }
 }
 
-const pruneNow = (now = new Date()) =>
+const pruneNow = (now = new Date(), targets: Pick<MemoryTarget, 'of'> = target) =>
   prune({
     artifacts,
     database: store.database,
-    target,
+    log: silentLog,
+    targets,
     workflows,
     clock: { now: () => now, monotonicMs: () => performance.now() },
   })
@@ -121,13 +123,31 @@ test('as many releases are kept for rollback as the environment says, those that
   expect([await stateOf(oldest.id), await stateOf(kept.id)]).toEqual(['pruned', 'kept'])
 })
 
+test('a place that does not answer keeps its artifacts, and others are pruned all the same', async () => {
+  const elsewhere = await release({ state: 'prepared', served: false })
+  environment = `shop.e${++environments}`
+  await ensureEnvironment(store.database, environment)
+  const here = await release({ state: 'prepared', served: false })
+  await newerLooseArtifacts()
+  const silent = elsewhere.record.environment
+  const pruned = await pruneNow(new Date(), {
+    of: (key) => {
+      const { fleets, ...rest } = target.of(key)
+      const inspect = () => (key === silent ? Promise.reject(new Error('no answer')) : fleets.inspect())
+      return { ...rest, fleets: { ...fleets, inspect } }
+    },
+  })
+  expect(pruned).toContain(here.artifact)
+  expect(pruned).not.toContain(elsewhere.artifact)
+})
+
 test('a release that serves, is warm, held, running or being deployed is never pruned', async () => {
   const held = await release({ state: 'on-hold' })
   const serving = await release({ state: 'serving' })
   const warm = await release({ state: 'warm' })
   const running = await release({ state: 'kept' })
   const order = { signal: AbortSignal.timeout(60_000), deadlineMs: 1000, fence: 1 }
-  await target.scale(running.record, { web: 1 }, order)
+  await target.of(environment).fleets.scale(running.record, { web: 1 }, order)
   const deploying = await release({ state: 'prepared', served: false, running: true })
   await release({ state: 'kept', keepReleases: 1 })
   const newest = await release({ state: 'kept', keepReleases: 1 })

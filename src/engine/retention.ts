@@ -13,7 +13,9 @@ const KEEP_LOOSE_ARTIFACTS = 5
 /** Where the newest record says nothing. */
 const KEEP_RELEASES = 10
 
-type Context = Pick<EngineContext, 'artifacts' | 'clock' | 'database' | 'target' | 'workflows'>
+type Context = Pick<EngineContext, 'artifacts' | 'clock' | 'database' | 'log' | 'workflows'> & {
+  readonly targets: Pick<EngineContext['targets'], 'of'>
+}
 
 /** Forgets by count and by use, once an hour. */
 export function startRetention(context: EngineContext): { stop(): void } {
@@ -33,14 +35,30 @@ export async function prune(context: Context): Promise<readonly string[]> {
   const releases = await listReleasesWithUse(context.database)
   const inUse = new Set<string>()
   for (const [environment, own] of Map.groupBy(releases, ({ environment }) => environment)) {
-    const running = (await context.target.inspect(environment)).fleets.map(({ release }) => release)
-    for (const { record } of neededReleases(own, new Set(running))) inUse.add(record.artifact)
+    for (const { record } of neededReleases(own, await runningReleases(context, environment, own))) {
+      inUse.add(record.artifact)
+    }
   }
   const pruned = await context.artifacts.prune({ keep: KEEP_LOOSE_ARTIFACTS, inUse: [...inUse] })
   for (const { id, record } of releases) {
     if (pruned.includes(record.artifact)) await setReleaseState(context.database, id, 'pruned')
   }
   return pruned
+}
+
+/** A place that does not answer keeps all of its own, and stops nobody else's pruning. */
+async function runningReleases(
+  context: Context,
+  environment: string,
+  own: readonly ReleaseWithUse[],
+): Promise<ReadonlySet<string>> {
+  try {
+    const { fleets } = await context.targets.of(environment).fleets.inspect()
+    return new Set(fleets.map(({ release }) => release))
+  } catch (error) {
+    context.log.warn(`${environment} keeps all its releases: ${messageOf(error)}`)
+    return new Set(own.map(({ id }) => id))
+  }
 }
 
 /**
@@ -52,7 +70,7 @@ export function neededReleases(
   running: ReadonlySet<string>,
 ): readonly ReleaseWithUse[] {
   const settings = releases[0]?.record
-  const keep = Math.max(settings?.keepReleases ?? KEEP_RELEASES, 1 + (settings?.edge.keepAssetsOfReleases ?? 0))
+  const keep = Math.max(settings?.keepReleases ?? KEEP_RELEASES, 1 + (settings?.keepAssetsOfReleases ?? 0))
   const served = new Set(releases.filter((release) => release.hasServed).slice(0, keep))
   return releases.filter(
     (release) =>

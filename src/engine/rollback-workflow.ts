@@ -15,7 +15,7 @@ import { followPlan, takeBackAndEnd } from './deploy-workflow.ts'
 import type { RollbackCheck } from './engine.ts'
 import { admit } from './phases/admit.ts'
 import { settle } from './phases/settle.ts'
-import type { DeploymentRun } from './run.ts'
+import { type DeploymentRun, loadRun, type StoredRun } from './run.ts'
 import { secretValues } from './secret-values.ts'
 import { isMachineryError } from './workflows/dbos-workflows.ts'
 import type { Flow } from './workflows/workflows.ts'
@@ -51,7 +51,8 @@ export async function rollbackWorkflow(context: EngineContext, flow: Flow, deplo
       return
     }
     const lease = await flow.step('admit', () => admit(context, deployment, true))
-    const planned = await flow.step('plan', () => planRollback(context, deployment, lease))
+    const stored = await flow.step('plan', () => planRollback(context, deployment, lease))
+    const planned = await loadRun(context.database, stored)
     run = planned
     if (planned.plan.length === 0) {
       await flow.step('finish', () => finishTakenBack(context, deployment))
@@ -104,7 +105,7 @@ async function planRollback(
   context: EngineContext,
   deployment: string,
   lease: DeploymentRun['lease'],
-): Promise<DeploymentRun> {
+): Promise<StoredRun> {
   const row = await context.journal.load(deployment)
   const environment = await getEnvironment(context.database, row.environment)
   const target = await releaseToReturnTo(context, row.environment, requestedRelease(row))
@@ -126,8 +127,8 @@ async function planRollback(
     deployment,
     environment: row.environment,
     lease,
-    release,
-    base,
+    release: release.id,
+    base: base?.id ?? null,
     settings: rollbackSettings,
     plan,
     by: row.requested_by,
@@ -188,8 +189,8 @@ export async function checkRollback(
         ? await getRelease(context.database, moving.previous_release)
         : await releaseToReturnTo(context, environment, wanted)
     const artifact = await context.artifacts.get(goal.record.artifact)
-    const state = await context.target.inspect(environment)
-    const ready = state.fleets.find((fleet) => fleet.release === goal.id)?.instances ?? []
+    const { fleets } = await context.targets.of(environment).fleets.inspect()
+    const ready = fleets.find((fleet) => fleet.release === goal.id)?.instances ?? []
     const isWarm = ready.some((instance) => instance.state === 'ready')
     const checks = [
       { name: 'release', ok: true, detail: `${goal.id}, ${goal.state}` },

@@ -12,14 +12,22 @@ export interface ReleaseRecord {
   readonly artifact: string
   readonly source: ReleaseSource
   readonly services: readonly ReleaseService[]
-  readonly edge: EdgeSettings
+  readonly target: ReleaseTarget
   readonly stickiness: boolean
   /** Names and versions only; values are resolved when an instance starts. */
   readonly secrets: Readonly<Record<string, number>>
   readonly database: ReleaseDatabase | null
   /** Releases of the environment that are kept for rollback, as it was configured with this one; absent in old records. */
   readonly keepReleases?: number
+  /** Releases before this one whose immutable assets stay served, for tabs that are still open. */
+  readonly keepAssetsOfReleases: number
   readonly createdAt: string
+}
+
+/** Where a release runs, and what was decided for that place: its own business, plain JSON. */
+export interface ReleaseTarget {
+  readonly name: string
+  readonly settings: Readonly<Record<string, unknown>>
 }
 
 export interface ReleaseSource {
@@ -90,35 +98,4 @@ export interface HealthSettings {
   readonly failures: number
   /** Time a new instance has to become ready. */
   readonly readyMs: number
-}
-
-/** What the edge is told about an environment besides instances: all of it resolved, nothing optional left to guess. */
-export interface EdgeSettings {
-  readonly httpPort: number | null
-  readonly httpsPort: number | null
-  readonly redirectToHttps: boolean
-  readonly certificates: readonly { readonly host: string; readonly certFile: string; readonly keyFile: string }[]
-  readonly limits: EdgeLimits
-  readonly keepAssetsOfReleases: number
-}
-
-export interface EdgeLimits {
-  /** Whole request head; 431 above. */
-  readonly headerBytes: number
-  /** Request body; 413 above. 0: no limit. */
-  readonly bodyBytes: number
-  /** Time for the whole request head to arrive; 408 after. */
-  readonly headersMs: number
-  /** Longest silence of a client in the middle of a request body; 408 after. */
-  readonly bodyIdleMs: number
-  /** Time to the first byte of the app's answer; 504 after. 0: no limit. */
-  readonly responseMs: number
-  /** Idle keep-alive connections of clients are closed after this time. */
-  readonly keepAliveMs: number
-  /** Open client connections over all environments of one listener. */
-  readonly connections: number
-  /** Requests that may wait while no instance is ready; 503 above. */
-  readonly holdQueue: number
-  /** Longest wait of a held request; 503 after. */
-  readonly holdMs: number
 }

@@ -11,17 +11,17 @@ import {
   type ValueNode,
 } from 'kysely'
 import pg from 'pg'
-import type { TrafficSplit } from '../edge/edge.ts'
 import type { ActivityNeeds } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
 import type { Hold } from '../model/holds.ts'
-import type { ReleaseRecord } from '../model/release.ts'
+import type { ReleaseRecord, ReleaseTarget } from '../model/release.ts'
 import type { ReleaseState } from '../model/release-state.ts'
 import type { ResolvedConfig } from '../model/resolved-config.ts'
 import type { Step } from '../model/strategy.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
 import type { Verdict } from '../model/verdict.ts'
 import { storableText } from './jsonb.ts'
 
@@ -55,6 +55,8 @@ interface EnvironmentTable {
   release: string | null
   warm_release: string | null
   split: NullableJson<TrafficSplit>
+  /** Where it runs, as of its newest release; null: nothing was deployed yet. */
+  target: NullableJson<ReleaseTarget>
   holds: JSONColumnType<readonly Hold[], string | undefined, string>
   created_at: Time
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Selectable } from 'kysely'
-import type { TrafficSplit } from '../edge/edge.ts'
 import { type Hold, withHold } from '../model/holds.ts'
+import type { ReleaseTarget } from '../model/release.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
 import type { Database, Tables, Transaction } from './database.ts'
 import { jsonb } from './jsonb.ts'
 
@@ -49,6 +50,15 @@ export async function rememberSplit(database: Database, key: string, split: Traf
     .execute()
 }
 
+/** Where it runs from its next release on. */
+export async function rememberTarget(database: Database, key: string, target: ReleaseTarget): Promise<void> {
+  await database
+    .updateTable('environments')
+    .set({ target: jsonb(target) })
+    .where('key', '=', key)
+    .execute()
+}
+
 export async function rememberServing(
   database: Database,
   key: string,
@@ -74,6 +84,11 @@ export async function rememberHold(transaction: Transaction, key: string, order:
     .set({ holds: jsonb(withHold(holds, order)) })
     .where('key', '=', key)
     .execute()
+}
+
+/** Ports that were chosen for public listeners, by environment. */
+export function chosenHttpPorts(rows: readonly EnvironmentRow[]): ReadonlyMap<string, number> {
+  return new Map(rows.flatMap(({ key, http_port }) => (http_port === null ? [] : [[key, http_port] as const])))
 }
 
 /** The port that was chosen once stays: people have bookmarked it. */

@@ -45,24 +45,8 @@ const record = (environment: string): Omit<ReleaseRecord, 'id'> => ({
   artifact: 'a'.repeat(64),
   source: { kind: 'git', commit: 'c0ffee', dirty: false, branch: 'main', subject: 'first' },
   services: [],
-  edge: {
-    httpPort: 8080,
-    httpsPort: null,
-    redirectToHttps: false,
-    certificates: [],
-    limits: {
-      headerBytes: 1,
-      bodyBytes: 0,
-      headersMs: 1,
-      bodyIdleMs: 1,
-      responseMs: 1,
-      keepAliveMs: 1,
-      connections: 1,
-      holdQueue: 1,
-      holdMs: 1,
-    },
-    keepAssetsOfReleases: 3,
-  },
+  target: { name: 'local', settings: {} },
+  keepAssetsOfReleases: 3,
   stickiness: true,
   secrets: {},
   database: null,
@@ -98,6 +82,8 @@ describe('migrations', () => {
     expect(Object.fromEntries(migrations.map(({ version, checksum }) => [version, checksum]))).toEqual({
       1: 'bb40038995f75833b9f0480b876b6024e6960411e381c76a8562747719ea65bd',
       2: '4e6c86593700fa6f12341e48bc80581b12d275b41bf3ec183ec4ce2635213316',
+      3: '829656277ae8f8e68b351f6c62de0306f7b2e5e8f71fd580d2c0e4c06b95f2fa',
+      4: '8291f4a2269ca2db1a322ec34fe96b53181e53565614bb13feaf557cf40879d0',
     })
   })
 

@@ -6,6 +6,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly timeoutMs: number
   readonly signal?: AbortSignal
+  /** Aborted: the program's group gets SIGTERM and is waited for; nobody is killed by it. */
+  readonly asked?: AbortSignal
   readonly input?: string
   /** Output above this is an error, never an out-of-memory. */
   readonly maxBytes?: number
@@ -23,7 +25,7 @@ export interface RunResult {
 
 /** The one way to run a short program of ours: argv, a deadline, its own process group, killed as a whole. */
 export function run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  const { cwd, env, timeoutMs, signal, input, user, onChunk, maxBytes = 64 * 1024 * 1024 } = options
+  const { cwd, env, timeoutMs, signal, asked, input, user, onChunk, maxBytes = 64 * 1024 * 1024 } = options
   const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
@@ -53,6 +55,9 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     )
     const onAbort = () => kill(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
+    const onAsked = () => killGroup(child.pid, 'SIGTERM')
+    if (asked?.aborted) onAsked()
+    asked?.addEventListener('abort', onAsked, { once: true })
     child.stdout.on('data', onChunk === undefined ? collect(stdout) : (chunk: Buffer) => onChunk(chunk, 'stdout'))
     child.stderr.on('data', onChunk === undefined ? collect(stderr) : (chunk: Buffer) => onChunk(chunk, 'stderr'))
     child.stdin.on('error', () => {}) // the child may end before it reads
@@ -66,6 +71,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions): 
     function finish(code: number | null) {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
+      asked?.removeEventListener('abort', onAsked)
       if (failure !== undefined) return reject(failure)
       resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() })
     }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import type { TrafficSplit } from '../edge/edge.ts'
 import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
+import type { TrafficSplit } from '../model/traffic-split.ts'
 import { sleep } from '../support/clock.ts'
 import type { LogLine, MutationOptions, Target } from './target.ts'
 
@@ -54,26 +54,26 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       else test.skip(`${sentence} (${skipped.reason})`, run)
     }
     const serve = async (release: ReleaseRecord, count = 1) => {
-      await target.scale(release, { web: count }, options())
-      await target.shift(environment, only(release.id), options())
+      await target.fleets.scale(release, { web: count }, options())
+      await target.traffic.shift(only(release.id), options())
     }
 
     it('an environment that was never used has no fleets and no split', async () => {
-      expect(await target.inspect(environment)).toMatchObject({ environment, fleets: [], split: null, traffic: {} })
+      expect(await look(target)).toEqual({ fleets: [], fence: 0, split: null, traffic: {} })
     })
 
     it('scale brings up the instances asked for, all of them ready', async () => {
-      const fleet = await target.scale(world.release({ id: 'r1' }), { web: 2 }, options())
+      const fleet = await target.fleets.scale(world.release({ id: 'r1' }), { web: 2 }, options())
       expect(fleet).toMatchObject({ environment, release: 'r1' })
       expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
       expect(new Set(fleet.instances.map(({ id }) => id)).size).toBe(2)
-      expect((await target.inspect(environment)).fleets).toEqual([fleet])
+      expect((await look(target)).fleets).toEqual([fleet])
     })
 
     it('scaling to what is there changes nothing', async () => {
       const release = world.release({ id: 'r1' })
-      const before = await target.scale(release, { web: 2 }, options())
-      const after = await target.scale(release, { web: 2 }, options())
+      const before = await target.fleets.scale(release, { web: 2 }, options())
+      const after = await target.fleets.scale(release, { web: 2 }, options())
       expect(after.instances.map(({ id, startedAt }) => [id, startedAt])).toEqual(
         before.instances.map(({ id, startedAt }) => [id, startedAt]),
       )
@@ -81,20 +81,20 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
 
     it('a fleet grows and shrinks, and the instances that stay are left alone', async () => {
       const release = world.release({ id: 'r1' })
-      const [first] = (await target.scale(release, { web: 1 }, options())).instances
-      const grown = await target.scale(release, { web: 3 }, options())
+      const [first] = (await target.fleets.scale(release, { web: 1 }, options())).instances
+      const grown = await target.fleets.scale(release, { web: 3 }, options())
       expect(grown.instances).toHaveLength(3)
       expect(grown.instances).toContainEqual(first)
-      const shrunk = await target.scale(release, { web: 1 }, options())
+      const shrunk = await target.fleets.scale(release, { web: 1 }, options())
       expect(shrunk.instances).toEqual([first])
-      expect((await target.scale(release, { web: 0 }, options())).instances).toEqual([])
+      expect((await target.fleets.scale(release, { web: 0 }, options())).instances).toEqual([])
     })
 
     it('a replaced instance gets a successor under another id, the others stay', async () => {
       const release = world.release({ id: 'r1' })
-      const before = await target.scale(release, { web: 2 }, options())
+      const before = await target.fleets.scale(release, { web: 2 }, options())
       const [gone, stays] = before.instances.map(({ id }) => id)
-      const after = await target.scale(release, { web: 2 }, { ...options(), replace: [gone ?? ''] })
+      const after = await target.fleets.scale(release, { web: 2 }, { ...options(), replace: [gone ?? ''] })
       const ids = after.instances.map(({ id }) => id)
       expect(ids).toHaveLength(2)
       expect(ids).toContain(stays)
@@ -103,80 +103,80 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
 
     it('users reach a release only after the shift, and the router is the witness', async () => {
       const release = world.release({ id: 'r1' })
-      await target.scale(release, { web: 1 }, options())
-      expect((await target.inspect(environment)).traffic.r1?.requests ?? 0).toBe(0)
-      await target.shift(environment, only('r1'), options())
+      await target.fleets.scale(release, { web: 1 }, options())
+      expect((await look(target)).traffic.r1?.lastRequestAt ?? null).toBeNull()
+      await target.traffic.shift(only('r1'), options())
       expect(await world.get('/')).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
       // The router may tell a little later than it acts.
       await eventually(async () => {
-        const seen = (await target.inspect(environment)).traffic.r1
-        return seen !== undefined && seen.requests > 0 && seen.inFlight === 0
+        const seen = (await look(target)).traffic.r1
+        return seen !== undefined && seen.lastRequestAt !== null && seen.inFlight === 0
       })
-      const state = await target.inspect(environment)
+      const state = await look(target)
       expect(state.split).toMatchObject({ base: 'r1', candidate: null })
-      expect(state.urls.length).toBeGreaterThan(0)
+      expect(target.traffic.urls(release).length).toBeGreaterThan(0)
       expect(state.traffic.r1?.healthyInstances).toBe(1)
       expect(state.traffic.r1?.lastRequestAt).not.toBeNull()
     })
 
     it('a split sends visitors to both releases, and the end of it all of them to one', async () => {
       await serve(world.release({ id: 'r1' }))
-      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
-      await target.shift(environment, { base: 'r1', candidate: 'r2', weight: 0.5, salt: 'd2' }, options())
+      await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      await target.traffic.shift({ base: 'r1', candidate: 'r2', weight: 0.5, salt: 'd2' }, options())
       const seen = new Set<string>()
       for (let visit = 0; visit < 200 && seen.size < 2; visit++) seen.add(releaseOf((await world.get('/')).text))
       expect([...seen].toSorted()).toEqual(['r1', 'r2'])
-      await target.shift(environment, only('r2'), options())
+      await target.traffic.shift(only('r2'), options())
       for (let visit = 0; visit < 10; visit++) expect(releaseOf((await world.get('/')).text)).toBe('r2')
     })
 
     it('shift refuses to lead users to a release without a ready instance, and changes nothing', async () => {
       await serve(world.release({ id: 'r1' }))
       const r2 = world.release({ id: 'r2' })
-      await target.scale(r2, { web: 0 }, options())
+      await target.fleets.scale(r2, { web: 0 }, options())
       const split = { base: 'r1', candidate: 'r2', weight: 0.1, salt: 'd2' }
-      await expect(target.shift(environment, split, options())).rejects.toMatchObject({ code: 'NO_READY_INSTANCE' })
-      expect((await target.inspect(environment)).split).toMatchObject({ base: 'r1', candidate: null })
+      await expect(target.traffic.shift(split, options())).rejects.toMatchObject({ code: 'NO_READY_INSTANCE' })
+      expect((await look(target)).split).toMatchObject({ base: 'r1', candidate: null })
       expect(await world.get('/')).toMatchObject({ status: 200 })
     })
 
     it('mutations under an older fence are refused', async () => {
       const release = world.release({ id: 'r1' })
-      await target.scale(release, { web: 1 }, options({ fence: 7 }))
+      await target.fleets.scale(release, { web: 1 }, options({ fence: 7 }))
       const old = options({ fence: 6 })
-      await expect(target.scale(release, { web: 2 }, old)).rejects.toMatchObject({ code: 'FENCED' })
-      await expect(target.shift(environment, only('r1'), old)).rejects.toMatchObject({ code: 'FENCED' })
-      await expect(target.retire(environment, 'r1', old)).rejects.toMatchObject({ code: 'FENCED' })
-      expect((await target.inspect(environment)).fence).toBe(7)
+      await expect(target.fleets.scale(release, { web: 2 }, old)).rejects.toMatchObject({ code: 'FENCED' })
+      await expect(target.traffic.shift(only('r1'), old)).rejects.toMatchObject({ code: 'FENCED' })
+      await expect(target.fleets.retire('r1', old)).rejects.toMatchObject({ code: 'FENCED' })
+      expect((await look(target)).fence).toBe(7)
     })
 
     it('a release that still gets traffic is not retired', async () => {
       await serve(world.release({ id: 'r1' }))
-      await expect(target.retire(environment, 'r1', options())).rejects.toMatchObject({ code: 'STATE_CONFLICT' })
+      await expect(target.fleets.retire('r1', options())).rejects.toMatchObject({ code: 'STATE_CONFLICT' })
       expect(await world.get('/')).toMatchObject({ status: 200 })
     })
 
     it('retire lets requests in flight finish, removes the fleet, and may be repeated', async () => {
       await serve(world.release({ id: 'r1' }))
-      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
       const slow = world.get('/slow?ms=700')
-      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
-      await target.shift(environment, only('r2'), options())
-      const retired = await target.retire(environment, 'r1', options())
+      await eventually(async () => ((await look(target)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.traffic.shift(only('r2'), options())
+      const retired = await target.fleets.retire('r1', options())
       expect(retired).toMatchObject({ cut: 0 })
       expect(retired.stopped).toHaveLength(1)
       expect(await slow).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
-      expect((await target.inspect(environment)).fleets.map(({ release }) => release)).toEqual(['r2'])
-      expect(await target.retire(environment, 'r1', options())).toEqual({ stopped: [], cut: 0 })
+      expect((await look(target)).fleets.map(({ release }) => release)).toEqual(['r2'])
+      expect(await target.fleets.retire('r1', options())).toEqual({ stopped: [], cut: 0 })
     })
 
     it('retire ends an event stream cleanly, and does not wait for the drain to pass', async () => {
       await serve(patient(world.release({ id: 'r1' })))
-      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
       const stream = world.get('/sse?ms=50')
-      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
-      await target.shift(environment, only('r2'), options())
-      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 0 })
+      await eventually(async () => ((await look(target)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.traffic.shift(only('r2'), options())
+      expect(await target.fleets.retire('r1', options())).toMatchObject({ cut: 0 })
       const { status, text } = await stream
       expect(status).toBe(200)
       expect(text).toMatch(/\n\n$/)
@@ -184,11 +184,11 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
 
     it('retire ends WebSockets with a goodbye, and does not wait for the drain to pass', async () => {
       await serve(patient(world.release({ id: 'r1' })), 2)
-      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
-      const [url = ''] = (await target.inspect(environment)).urls
+      await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      const [url = ''] = target.traffic.urls(world.release({ id: 'r1' }))
       const codes = await Promise.all(Array.from({ length: 6 }, () => openWebSocket(url)))
-      await target.shift(environment, only('r2'), options())
-      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 0 })
+      await target.traffic.shift(only('r2'), options())
+      expect(await target.fleets.retire('r1', options())).toMatchObject({ cut: 0 })
       for (const code of await Promise.all(codes.map(({ closed }) => closed))) expect([1001, 1012]).toContain(code)
     })
 
@@ -198,11 +198,11 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
         ...release,
         services: release.services.map((service) => ({ ...service, drainMs: 200, stopGraceMs: 500 })),
       })
-      await target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+      await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
       const slow = world.get('/slow?ms=600000')
-      await eventually(async () => ((await target.inspect(environment)).traffic.r1?.inFlight ?? 0) > 0)
-      await target.shift(environment, only('r2'), options())
-      expect(await target.retire(environment, 'r1', options())).toMatchObject({ cut: 1 })
+      await eventually(async () => ((await look(target)).traffic.r1?.inFlight ?? 0) > 0)
+      await target.traffic.shift(only('r2'), options())
+      expect(await target.fleets.retire('r1', options())).toMatchObject({ cut: 1 })
       expect((await slow).status).not.toBe(200)
     })
 
@@ -220,16 +220,18 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     for (const { what, env, code } of faults) {
       it(`a release that ${what} fails with its own error, its log and nothing left behind`, async () => {
         await serve(world.release({ id: 'r1' }))
-        const failure = await target.scale(world.release({ id: 'r2', env, readyMs: 900 }), { web: 2 }, options()).then(
-          () => null,
-          (error: unknown) => error,
-        )
+        const failure = await target.fleets
+          .scale(world.release({ id: 'r2', env, readyMs: 900 }), { web: 2 }, options())
+          .then(
+            () => null,
+            (error: unknown) => error,
+          )
         expect(failure).toMatchObject({
           code,
           hint: expect.any(String),
           details: { logTail: expect.arrayContaining([expect.stringContaining('started, pid')]) },
         })
-        const { fleets } = await target.inspect(environment)
+        const { fleets } = await look(target)
         expect(fleets.flatMap(({ instances }) => instances).map(({ release }) => release)).toEqual(['r1'])
         expect(await world.get('/')).toMatchObject({ status: 200, text: expect.stringContaining('"release":"r1"') })
       })
@@ -238,27 +240,27 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     it('a scale that is aborted ends at once and leaves nothing behind', async () => {
       const release = world.release({ id: 'r1', env: { APP_NEVER_LISTEN: '1' }, readyMs: 60_000 })
       const cancelled = new AbortController()
-      const scaling = target.scale(release, { web: 2 }, options({ signal: cancelled.signal }))
+      const scaling = target.fleets.scale(release, { web: 2 }, options({ signal: cancelled.signal }))
       scaling.catch(() => {})
-      await eventually(async () => (await target.inspect(environment)).fleets[0]?.instances.length === 2)
+      await eventually(async () => (await look(target)).fleets[0]?.instances.length === 2)
       cancelled.abort(new Error('not any more'))
       await expect(scaling).rejects.toThrow('not any more')
-      expect((await target.inspect(environment)).fleets).toEqual([])
+      expect((await look(target)).fleets).toEqual([])
     })
 
     it('a scale that cannot end by its deadline says so', async () => {
       const release = world.release({ id: 'r1', env: { APP_NEVER_LISTEN: '1' }, readyMs: 60_000 })
-      const scaling = target.scale(release, { web: 1 }, options({ deadlineMs: 400 }))
+      const scaling = target.fleets.scale(release, { web: 1 }, options({ deadlineMs: 400 }))
       await expect(scaling).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     })
 
     it('an instance that is killed comes back by itself and gets traffic again', async () => {
       const release = world.release({ id: 'r1' })
       await serve(release, 2)
-      const [victim] = (await target.inspect(environment)).fleets[0]?.instances ?? []
+      const [victim] = (await look(target)).fleets[0]?.instances ?? []
       await world.kill(victim?.id ?? '')
-      await eventually(async () => (await target.inspect(environment)).traffic.r1?.healthyInstances === 1)
-      await eventually(async () => (await target.inspect(environment)).traffic.r1?.healthyInstances === 2)
+      await eventually(async () => (await look(target)).traffic.r1?.healthyInstances === 1)
+      await eventually(async () => (await look(target)).traffic.r1?.healthyInstances === 2)
       expect(await world.get('/')).toMatchObject({ status: 200 })
     })
 
@@ -274,10 +276,10 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
         }
       })
       await eventually(() => visits.length > 20)
-      const victims = (await target.inspect(environment)).fleets[0]?.instances ?? []
+      const victims = (await look(target)).fleets[0]?.instances ?? []
       await Promise.all(victims.map(({ id }) => world.kill(id)))
       await eventually(async () => {
-        const instances = (await target.inspect(environment)).fleets[0]?.instances ?? []
+        const instances = (await look(target)).fleets[0]?.instances ?? []
         return instances.length === 2 && instances.every(({ restarts, state }) => restarts === 1 && state === 'ready')
       })
       const before = visits.length
@@ -291,10 +293,10 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     it('services of one release reach each other, and only each other', async () => {
       const more = [{ name: 'api' }]
       for (const id of ['r1', 'r2']) {
-        await target.scale(world.release({ id, more }), { web: 1, api: 1 }, options())
+        await target.fleets.scale(world.release({ id, more }), { web: 1, api: 1 }, options())
       }
       for (const id of ['r1', 'r2']) {
-        await target.shift(environment, only(id), options())
+        await target.traffic.shift(only(id), options())
         const { status, text } = await world.get('/call?service=api&path=/who')
         expect(status).toBe(200)
         const { caller, body } = JSON.parse(text) as { caller: { release: string }; body: string }
@@ -307,7 +309,7 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       for (let visit = 0; visit < 5; visit++) await world.get('/')
       const ended = new AbortController()
       let requests = 0
-      for await (const batch of target.samples(environment, { signal: ended.signal })) {
+      for await (const batch of target.witness.samples({ signal: ended.signal })) {
         requests += batch.samples.reduce((sum, sample) => sum + sample.requests, 0)
         expect(batch.cursor).not.toBe('')
         expect(batch.samples.every(({ release, service }) => release === 'r1' && service === 'web')).toBe(true)
@@ -320,9 +322,9 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       await serve(world.release({ id: 'r1' }))
       const ended = new AbortController()
       const seen: LogLine[] = []
-      const query = { environment, service: 'web', release: 'r1', tail: 10, follow: true, signal: ended.signal }
+      const query = { service: 'web', release: 'r1', tail: 10, follow: true, signal: ended.signal }
       const reading = (async () => {
-        for await (const line of target.logs(query)) seen.push(line)
+        for await (const line of target.witness.logs(query)) seen.push(line)
       })()
       await eventually(() => seen.some(({ line }) => line.includes('listening on')))
       await world.get('/log?line=hello-from-the-app')
@@ -352,6 +354,12 @@ async function openWebSocket(url: string): Promise<{ readonly closed: Promise<nu
     socket.once('error', reject)
   })
   return { closed }
+}
+
+/** Everything that can be seen of the environment now. */
+export async function look(target: Target) {
+  const [{ fleets, fence }, { split, releases }] = await Promise.all([target.fleets.inspect(), target.traffic.usage()])
+  return { fleets, fence, split, traffic: releases }
 }
 
 export function only(release: string): TrafficSplit {

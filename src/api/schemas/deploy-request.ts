@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { databaseSchema, edgeSchema, serviceSchema } from './release.ts'
+import { databaseSchema, serviceSchema, targetSchema } from './release.ts'
 
 const seconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
 const share = z.number().min(0).max(1)
@@ -38,7 +38,7 @@ const configSchema = z
   .strictObject({
     project: name,
     environment: name,
-    target: z.literal('local'),
+    target: targetSchema,
     strategy: strategySchema,
     services: z.array(serviceSchema).min(1),
     build: z.strictObject({
@@ -48,11 +48,11 @@ const configSchema = z
       maxBytes: z.number().min(0),
     }),
     database: databaseSchema.nullable(),
-    edge: edgeSchema,
     edgeImplementation: z.enum(['node', 'haproxy']).exactOptional(),
     stickiness: z.boolean(),
     requireClean: z.boolean(),
     keepReleases: z.int().min(1),
+    keepAssetsOfReleases: z.int().min(0),
   })
   .meta({ id: 'ResolvedConfig' })
 

@@ -41,28 +41,9 @@ export const serviceSchema = z
   })
   .meta({ id: 'Service' })
 
-const port = z.int().min(1).max(65_535)
-
-export const edgeSchema = z
-  .strictObject({
-    httpPort: port.nullable(),
-    httpsPort: port.nullable(),
-    redirectToHttps: z.boolean(),
-    certificates: listOf(z.strictObject({ host: z.string(), certFile: z.string(), keyFile: z.string() })),
-    limits: z.strictObject({
-      headerBytes: z.number().min(0),
-      bodyBytes: z.number().min(0),
-      headersMs: milliseconds,
-      bodyIdleMs: milliseconds,
-      responseMs: milliseconds,
-      keepAliveMs: milliseconds,
-      connections: z.int().min(1),
-      holdQueue: z.int().min(0),
-      holdMs: milliseconds,
-    }),
-    keepAssetsOfReleases: z.int().min(0),
-  })
-  .meta({ id: 'EdgeSettings' })
+export const targetSchema = z
+  .strictObject({ name: z.string().min(1), settings: z.record(z.string(), z.unknown()) })
+  .meta({ id: 'ReleaseTarget', description: 'Where it runs, and what was decided for that place' })
 
 export const databaseSchema = z
   .strictObject({
@@ -85,7 +66,8 @@ const releaseRecordSchema = z.object({
     subject: z.string().nullable(),
   }),
   services: listOf(serviceSchema),
-  edge: edgeSchema,
+  target: targetSchema,
+  keepAssetsOfReleases: z.int().min(0),
   stickiness: z.boolean(),
   keepReleases: z.int().positive().exactOptional(),
   secrets: z.record(z.string(), z.int()),

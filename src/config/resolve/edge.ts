@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { EdgeLimits, EdgeSettings } from '../../model/release.ts'
+import type { EdgeLimits, EdgeSettings } from '../../edge/edge-settings.ts'
 import type { EdgeDocument } from '../schema.ts'
 import { durationMs, sizeBytes } from '../units.ts'
 
@@ -17,7 +17,6 @@ export function resolveEdge(edge: EdgeDocument, projectDir: string | null): Edge
       keyFile: file(key),
     })),
     limits: limitsOf(edge.limits ?? {}),
-    keepAssetsOfReleases: edge.keepAssets ?? 3,
   }
 }
 

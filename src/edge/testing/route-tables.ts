@@ -1,5 +1,7 @@
-import type { EdgeLimits, HealthSettings } from '../../model/release.ts'
-import type { RoutedInstance, RoutedService, RouteTable, TrafficSplit } from '../edge.ts'
+import type { HealthSettings } from '../../model/release.ts'
+import type { TrafficSplit } from '../../model/traffic-split.ts'
+import type { RoutedInstance, RoutedService, RouteTable } from '../edge.ts'
+import type { EdgeLimits } from '../edge-settings.ts'
 
 /** Parts of route tables for tests: every field has a sound default. */
 export const testLimits: EdgeLimits = {

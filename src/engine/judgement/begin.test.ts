@@ -44,9 +44,10 @@ function sample(from: number, release: string, weight: number, requests: number,
 
 async function inTheMiddle(weight: number, badOfNew = 0) {
   const target = memoryTarget()
-  await target.scale(run.release, { web: 2 }, order)
-  await target.scale(record('r1'), { web: 2 }, order)
-  await target.shift(run.environment, { base: 'r1', candidate: 'r2', weight, salt: 'd2' }, order)
+  const { fleets, traffic } = target.of(run.environment)
+  await fleets.scale(run.release, { web: 2 }, order)
+  await fleets.scale(record('r1'), { web: 2 }, order)
+  await traffic.shift({ base: 'r1', candidate: 'r2', weight, salt: 'd2' }, order)
   const past: Sample[] = []
   for (let second = NOW - 600; second < NOW - 60; second++) past.push(sample(second, 'r1', 0, 100))
   for (let second = NOW - 60; second < NOW; second++) {
@@ -57,8 +58,8 @@ async function inTheMiddle(weight: number, badOfNew = 0) {
 }
 
 test('a judgement whose row was lost is rebuilt from the samples and goes on at the weight in force', async () => {
-  const target = await inTheMiddle(0.2)
-  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const targets = await inTheMiddle(0.2)
+  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
   expect(begun.kept.weight).toBe(0.2)
   expect(begun.startedAt).toEqual(new Date((NOW - 60) * 1000))
   expect(begun.history).toHaveLength(540)
@@ -80,15 +81,15 @@ test('a judgement whose row was lost is rebuilt from the samples and goes on at 
 })
 
 test('a rebuilt judgement knows what spoke against the release', async () => {
-  const target = await inTheMiddle(0.2, 10)
-  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const targets = await inTheMiddle(0.2, 10)
+  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
   expect(['withdrawn', 'confirming', 'rolled-back']).toContain(begun.kept.judge.phase)
   expect(begun.kept.weight).toBe(0.2)
 })
 
 test('a judgement of a release without traffic begins at nothing and asks for probes', async () => {
-  const target = await inTheMiddle(0)
-  const begun = await begin({ clock, judge, target }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const targets = await inTheMiddle(0)
+  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
   expect(begun.kept).toMatchObject({ weight: 0, judge: { policy: { probes: { rounds: 2 } } } })
   expect(begun.startedAt).toEqual(new Date(NOW * 1000))
 })
@@ -96,10 +97,10 @@ test('a judgement of a release without traffic begins at nothing and asks for pr
 test.each([0, 3600, -3600])(
   'a bake whose beginning saw the clock set by %i s counts the seconds that samples show',
   async (jump) => {
-    const target = await inTheMiddle(1)
+    const targets = await inTheMiddle(1)
     const machine = { ...clock, now: () => new Date((NOW + jump) * 1000) }
     const bake = { phase: 'bake', policy, step: 'bake', weight: 1 } as const
-    const begun = await begin({ clock: machine, judge, target }, run, bake)
+    const begun = await begin({ clock: machine, judge, targets }, run, bake)
     expect(begun.kept).toMatchObject({ weight: 1, elapsedMs: 59_000 })
   },
 )

@@ -18,7 +18,7 @@ export interface Begun extends KeptRow {
   readonly seconds: readonly JudgedSecond[]
 }
 
-type Context = Pick<EngineContext, 'clock' | 'judge' | 'target'>
+type Context = Pick<EngineContext, 'clock' | 'judge'> & { readonly targets: Pick<EngineContext['targets'], 'of'> }
 
 /**
  * A judgement without a kept row: new, or its row was lost. The router tells which: when the new release has traffic
@@ -37,7 +37,7 @@ export async function begin(
   const now = context.clock.now()
   const known = await knownSamples(context, run.environment)
   const samples = known?.samples ?? []
-  const { split } = await context.target.inspect(run.environment)
+  const { split } = await context.targets.of(run.environment).traffic.usage()
   const served = split !== null && split.candidate === run.release.id ? split.weight : 0
   const isBake = options.phase === 'bake'
   const startedAt = served > 0 ? firstServed(samples, run.release.id, isBake ? 1 : Number.MIN_VALUE, now) : now
@@ -48,7 +48,7 @@ export async function begin(
   const policy = served > 0 ? withoutProbes : options.policy
   const begun = context.judge.start(policy, { samples: history, instances })
   const seconds = served > 0 ? await secondsSince(context, run, startedAt, samples) : []
-  const judge = served > 0 ? catchUp(context, begun, seconds, served) : begun
+  const judge = served > 0 ? catchUp(context, run, { begun, seconds, served }) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
   const elapsedMs = isBake ? watchedMs(samples, run.release.id) : 0
@@ -93,7 +93,7 @@ async function secondsSince(
   startedAt: Date,
   samples: readonly Sample[],
 ): Promise<readonly JudgedSecond[]> {
-  const state = await context.target.inspect(run.environment)
+  const state = await context.targets.of(run.environment).fleets.inspect()
   const bySecond = samplesBySecond(samples)
   const first = Math.floor(startedAt.getTime() / 1000)
   const last = Math.max(first, ...bySecond.keys())
@@ -107,8 +107,13 @@ async function secondsSince(
   return seconds
 }
 
-function catchUp(context: Context, begun: JudgeState, seconds: readonly JudgedSecond[], served: number): JudgeState {
-  const capabilities = judgeCapabilities(context.target.capabilities)
+function catchUp(
+  context: Context,
+  run: DeploymentRun,
+  known: { readonly begun: JudgeState; readonly seconds: readonly JudgedSecond[]; readonly served: number },
+): JudgeState {
+  const { begun, seconds, served } = known
+  const capabilities = judgeCapabilities(context.targets.of(run.environment).capabilities)
   let judge = begun
   for (const second of seconds) judge = context.judge.step(judge, { ...second, capabilities }).state
   // The ramp never falls: it goes on from the weight in force, not from what it would have dared by now.

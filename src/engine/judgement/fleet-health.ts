@@ -1,22 +1,22 @@
 import { SluiceError } from '../../model/error.ts'
 import type { Instance } from '../../model/instance.ts'
-import type { EnvironmentState } from '../../targets/target.ts'
+import type { FleetsState } from '../../targets/target.ts'
 import type { DeploymentRun } from '../run.ts'
-
-/** Time without a ready instance of the new release before it counts as dead. */
-const DEAD_MS = 3000
 
 /** Says when the new release's instances died: evidence of another kind than failing requests. */
 export class FleetHealth {
   readonly #run: DeploymentRun
+  readonly #deadMs: number
   #deadSinceMs: number | null = null
 
-  constructor(run: DeploymentRun) {
+  /** Without a ready instance for `deadMs` the new release counts as dead. */
+  constructor(run: DeploymentRun, deadMs: number) {
     this.#run = run
+    this.#deadMs = deadMs
   }
 
   /** Throws `INSTANCE_CRASHED`. */
-  assertAlive(state: EnvironmentState, nowMs: number): void {
+  assertAlive(state: FleetsState, nowMs: number): void {
     const instances = instancesOf(state, this.#run.release.id)
     const crashed = instances.find((instance) => instance.state === 'crash-loop')
     if (crashed !== undefined) throw crashedAgain(crashed)
@@ -26,11 +26,11 @@ export class FleetHealth {
       return
     }
     this.#deadSinceMs ??= nowMs
-    if (nowMs - this.#deadSinceMs >= DEAD_MS) throw nobodyLeft(this.#run.release.id)
+    if (nowMs - this.#deadSinceMs >= this.#deadMs) throw nobodyLeft(this.#run.release.id)
   }
 }
 
-export function instancesOf(state: EnvironmentState, release: string | null): readonly Instance[] {
+export function instancesOf(state: FleetsState, release: string | null): readonly Instance[] {
   return state.fleets.find((fleet) => fleet.release === release)?.instances ?? []
 }
 

@@ -1,16 +1,16 @@
 import type { FleetInput, JudgeCapabilities, JudgedSecond } from '../../judge/index.ts'
 import type { Sample } from '../../model/sample.ts'
-import type { EnvironmentState, TargetCapabilities } from '../../targets/target.ts'
+import type { FleetsState, TargetCapabilities } from '../../targets/target.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
 import { instancesOf } from './fleet-health.ts'
-import { TICK_MS } from './ticks.ts'
 
 /** Everything that the judge takes of the target's abilities. */
 export function judgeCapabilities(capabilities: TargetCapabilities): JudgeCapabilities {
   return {
     lowestWeight: capabilities.weights === 'any' ? 0 : 0.05,
     // The router's own time, and up to a tick until its news are judged.
-    reactionSeconds: capabilities.reactionSeconds + TICK_MS / 1000,
+    reactionSeconds: capabilities.reactionSeconds + patienceWith(capabilities).tickMs / 1000,
     perInstance: capabilities.perInstance,
     assignment: capabilities.assignment,
     canLower: capabilities.canLower && capabilities.weights !== 'none',
@@ -20,7 +20,7 @@ export function judgeCapabilities(capabilities: TargetCapabilities): JudgeCapabi
 /** What became known of both fleets in one tick. */
 export function judgedSecond(
   run: DeploymentRun,
-  state: EnvironmentState,
+  state: FleetsState,
   known: {
     readonly at: Date
     readonly weight: number
@@ -37,14 +37,14 @@ export function judgedSecond(
   }
 }
 
-function fleetInput(samples: readonly Sample[], state: EnvironmentState, release: string | null): FleetInput {
+function fleetInput(samples: readonly Sample[], state: FleetsState, release: string | null): FleetInput {
   return {
     samples: samples.filter((sample) => sample.release === release),
     instances: readyInstances(state, release),
   }
 }
 
-export function readyInstances(state: EnvironmentState, release: string | null): readonly string[] {
+export function readyInstances(state: FleetsState, release: string | null): readonly string[] {
   return instancesOf(state, release)
     .filter((instance) => instance.state === 'ready')
     .map((instance) => instance.id)

@@ -1,15 +1,17 @@
-import type { SampleBatchOfTarget } from '../../targets/target.ts'
+import type { SampleBatch } from '../../targets/target.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 
-/** An edge that does not answer by then is judged without its past; its supervisor brings it back. */
-const READ_MS = 5000
-
-/** Everything that the edge knows of an environment by now, at once. */
+/**
+ * Everything that the router knows of an environment by now, at once. One that does not answer in time is judged without
+ * its past.
+ */
 export async function knownSamples(
-  context: Pick<EngineContext, 'target'>,
+  context: { readonly targets: Pick<EngineContext['targets'], 'of'> },
   environment: string,
-): Promise<SampleBatchOfTarget | null> {
-  const signal = AbortSignal.timeout(READ_MS)
-  for await (const batch of context.target.samples(environment, { signal })) return batch
+): Promise<SampleBatch | null> {
+  const target = context.targets.of(environment)
+  const signal = AbortSignal.timeout(patienceWith(target.capabilities).readMs)
+  for await (const batch of target.witness.samples({ signal })) return batch
   return null
 }

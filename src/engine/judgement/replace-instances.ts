@@ -1,5 +1,5 @@
 import type { EngineContext } from '../context.ts'
-import { launchDeadlineMs } from '../phases/launch.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
 import { instancesOf } from './fleet-health.ts'
 
@@ -11,13 +11,14 @@ export async function replaceInstances(
   signal: AbortSignal,
 ): Promise<void> {
   const counts: Record<string, number> = {}
-  for (const { service, state } of instancesOf(await context.target.inspect(run.environment), run.release.id)) {
+  const target = context.targets.of(run.environment)
+  for (const { service, state } of instancesOf(await target.fleets.inspect(), run.release.id)) {
     const full = run.release.services.find(({ name }) => name === service)?.instances ?? 1
     if (state !== 'stopping') counts[service] = Math.min(full, (counts[service] ?? 0) + 1)
   }
-  await context.target.scale(run.release, counts, {
+  await target.fleets.scale(run.release, counts, {
     signal,
-    deadlineMs: launchDeadlineMs(run),
+    deadlineMs: patienceWith(target.capabilities).launchMs(run.release),
     fence: run.lease.fence,
     replace,
   })

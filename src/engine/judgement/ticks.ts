@@ -1,9 +1,6 @@
 import type { Sample } from '../../model/sample.ts'
 import type { EngineContext } from '../context.ts'
 
-/** Longest pause between two ticks when nothing new is known. */
-export const TICK_MS = 1000
-
 export interface Tick {
   readonly samples: readonly Sample[]
   readonly cursor: string | null
@@ -17,9 +14,11 @@ export interface TicksOptions {
   readonly signal: AbortSignal
   /** Ends them early without one. */
   readonly ended: AbortSignal
+  /** Longest pause between two ticks when nothing new is known. */
+  readonly tickMs: number
 }
 
-/** What became known: at once the first time, then whenever something did, and at least once a second. */
+/** What became known: at once the first time, then whenever something did, and at least once a tick. */
 export class Ticks {
   readonly #options: TicksOptions
   readonly #stop: AbortSignal
@@ -60,7 +59,7 @@ export class Ticks {
     const { environment, cursor } = this.#options
     const query = { signal: this.#stop, ...(cursor === null ? {} : { after: cursor }) }
     let isFirst = true
-    for await (const batch of context.target.samples(environment, query)) {
+    for await (const batch of context.targets.of(environment).witness.samples(query)) {
       this.#known.push(...batch.samples)
       this.#cursor = batch.cursor
       if (isFirst || batch.samples.length > 0) this.wake()
@@ -70,7 +69,7 @@ export class Ticks {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, TICK_MS)
+      const timer = setTimeout(resolve, this.#options.tickMs)
       this.#resume = () => {
         clearTimeout(timer)
         resolve()

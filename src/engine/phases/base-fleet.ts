@@ -1,7 +1,7 @@
 import { fullCounts } from '../../strategy/counts.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
-import { launchDeadlineMs } from './launch.ts'
+import { scaleTo } from './launch.ts'
 
 /** Rolling: old instances go as their share of traffic has gone. */
 export async function shrinkBase(
@@ -13,13 +13,7 @@ export async function shrinkBase(
   const { base } = run
   if (base === null) return
   await context.journal.step(run.deployment, name, () =>
-    context.mailbox.heed(run.deployment, (signal) =>
-      context.target.scale(base, counts, {
-        signal,
-        deadlineMs: launchDeadlineMs({ release: base }),
-        fence: run.lease.fence,
-      }),
-    ),
+    context.mailbox.heed(run.deployment, (signal) => scaleTo(context, run, { release: base, counts, signal })),
   )
 }
 
@@ -27,15 +21,11 @@ export async function shrinkBase(
 export async function restoreBase(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<void> {
   const { base } = run
   if (base === null || !run.plan.some((step) => step.kind === 'shrink')) return
-  const { fleets } = await context.target.inspect(run.environment)
+  const { fleets } = await context.targets.of(run.environment).fleets.inspect()
   const instances = fleets.find((fleet) => fleet.release === base.id)?.instances ?? []
   const ready = (service: string) =>
     instances.filter((instance) => instance.service === service && instance.state === 'ready').length
   const counts = fullCounts(base.services)
   if (Object.entries(counts).every(([service, count]) => ready(service) >= count)) return
-  await context.target.scale(base, counts, {
-    signal,
-    deadlineMs: launchDeadlineMs({ release: base }),
-    fence: run.lease.fence,
-  })
+  await scaleTo(context, run, { release: base, counts, signal })
 }

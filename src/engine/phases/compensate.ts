@@ -8,11 +8,15 @@ import { recordRollback } from '../../store/rollbacks.ts'
 import { messageOf } from '../../support/message-of.ts'
 import type { EngineContext } from '../context.ts'
 import { seenAnswering } from '../evidence.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
 import { takeLeaseBack } from './admit.ts'
 import { restoreBase } from './base-fleet.ts'
 import { notSettled } from './settle.ts'
 import { shiftTo } from './shift.ts'
+
+/** Over the place's own deadline: only a target that ignores it meets this one. */
+const RETIRE_SLACK_MS = 60_000
 
 /** Ends a deployment that was never admitted: nothing was touched, so there is nothing to take back. */
 export async function giveUp(context: EngineContext, deployment: string, error: unknown): Promise<void> {
@@ -116,7 +120,8 @@ async function takeBack(
   run: DeploymentRun & { readonly lease: Lease },
   hadTraffic: boolean,
 ): Promise<string> {
-  const signal = AbortSignal.timeout(5 * 60_000)
+  const { capabilities } = context.targets.of(run.environment)
+  const signal = AbortSignal.timeout(patienceWith(capabilities).restoreMs)
   const { base } = run
   if (base === null) {
     if (hadTraffic)
@@ -126,7 +131,7 @@ async function takeBack(
   const onBaseAlone = { base: base.id, candidate: null, weight: 0, salt: run.deployment }
   if (!hadTraffic) {
     // Probes may have gone by while the router knew the new release, at no weight.
-    const { split } = await context.target.inspect(run.environment)
+    const { split } = await context.targets.of(run.environment).traffic.usage()
     if (split?.candidate === run.release.id) await shiftTo(context, run, onBaseAlone, signal)
     return `traffic stayed on ${base.id}`
   }
@@ -152,10 +157,11 @@ async function isRestored(context: EngineContext, run: DeploymentRun, signal: Ab
 }
 
 async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {
-  const drainMs = Math.max(0, ...run.release.services.map((service) => service.drainMs + service.stopGraceMs))
-  const { stopped } = await context.target.retire(run.environment, run.release.id, {
-    signal: AbortSignal.timeout(10 * 60_000),
-    deadlineMs: drainMs + 30_000,
+  const target = context.targets.of(run.environment)
+  const deadlineMs = patienceWith(target.capabilities).retireMs(run.release)
+  const { stopped } = await target.fleets.retire(run.release.id, {
+    signal: AbortSignal.timeout(deadlineMs + RETIRE_SLACK_MS),
+    deadlineMs,
     fence: await currentFence(context.database, run.environment),
   })
   return `${stopped.length} instances of ${run.release.id} stopped`

@@ -1,11 +1,10 @@
-import { join } from 'node:path'
 import { isSluiceError, SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import { masker } from '../../secrets/mask.ts'
 import { boundedLines, limitedLog } from '../../support/lines.ts'
-import { run } from '../../support/run.ts'
-import { assertEnterable, userToRunAs, userVariables } from '../../support/system-user.ts'
+import type { Ran } from '../../targets/target.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 import { secretValues } from '../secret-values.ts'
 import { toldLines } from '../told-lines.ts'
 
@@ -37,30 +36,14 @@ async function runReleaseCommand(
   { command, url, signal }: { readonly command: string; readonly url: string; readonly signal: AbortSignal },
 ): Promise<void> {
   const [service] = release.services
-  const secrets = await secretValues(context, release)
-  const cwd = join(await context.artifacts.tree(release.artifact), service?.directory ?? '')
-  const user = service === undefined ? undefined : userToRunAs(service)
-  if (user !== undefined) assertEnterable(cwd, user)
-
-  const output = heardOutput(context, deployment, masker([...Object.values(secrets), url]))
-  const running = run(['/bin/sh', '-c', command], {
-    cwd,
-    env: {
-      ...context.userEnvironment,
-      ...(user === undefined ? {} : userVariables(user)),
-      NODE_ENV: 'production',
-      ...service?.env,
-      ...secrets,
-      DATABASE_URL: url,
-    },
-    timeoutMs: RELEASE_COMMAND_MS,
-    signal,
-    onChunk: output.write,
-    ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid } }),
-  })
+  if (service === undefined) return
+  const target = context.targets.of(release.environment)
+  await target.deliver(release.artifact, { signal, deadlineMs: patienceWith(target.capabilities).launchMs(release) })
+  const output = heardOutput(context, deployment, masker([...Object.values(await secretValues(context, release)), url]))
+  const order = { service: service.name, argv: ['/bin/sh', '-c', command], onOutput: output.write } as const
   let fault: Fault | null
   try {
-    fault = await faultOf(running, signal)
+    fault = await faultOf(target.runner.run(release, order, { signal, deadlineMs: RELEASE_COMMAND_MS }), signal)
   } finally {
     await output.end()
   }
@@ -77,11 +60,11 @@ interface Fault {
 }
 
 /** Null: it did what it should. Throws the reason of the signal. */
-async function faultOf(running: ReturnType<typeof run>, signal: AbortSignal): Promise<Fault | null> {
+async function faultOf(running: Promise<Ran>, signal: AbortSignal): Promise<Fault | null> {
   try {
-    const { code } = await running
-    if (code === 0) return null
-    return { how: code === null ? 'was killed' : `ended with exit code ${code}`, exitCode: code }
+    const { exitCode } = await running
+    if (exitCode === 0) return null
+    return { how: exitCode === null ? 'was killed' : `ended with exit code ${exitCode}`, exitCode }
   } catch (error) {
     if (!isSluiceError(error) || error.code !== 'DEADLINE_EXCEEDED' || signal.aborted) throw error
     return { how: `did not end within ${RELEASE_COMMAND_MS / 60_000} min`, exitCode: null }

@@ -1,9 +1,9 @@
 import { canMove } from '../../model/deployment.ts'
+import type { Fleet } from '../../model/instance.ts'
+import type { ReleaseRecord } from '../../model/release.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
-
-/** Longest wait for the instances of one launch over and above each instance's own ready deadline. */
-const LAUNCH_SLACK_MS = 60_000
 
 /** Brings the new fleet to these counts; resolves when every instance is ready. */
 export async function launch(
@@ -18,17 +18,28 @@ export async function launch(
     run.deployment,
     name,
     () =>
-      context.mailbox.heed(run.deployment, (signal) =>
-        context.target.scale(run.release, counts, {
-          signal,
-          deadlineMs: launchDeadlineMs(run),
-          fence: run.lease.fence,
-        }),
-      ),
+      context.mailbox.heed(run.deployment, async (signal) => {
+        const target = context.targets.of(run.environment)
+        const deadlineMs = patienceWith(target.capabilities).launchMs(run.release)
+        await target.deliver(run.release.artifact, { signal, deadlineMs })
+        return scaleTo(context, run, { release: run.release, counts, signal })
+      }),
     (fleet) => `${fleet.instances.filter((instance) => instance.state === 'ready').length} instances ready`,
   )
 }
 
-export function launchDeadlineMs(run: Pick<DeploymentRun, 'release'>): number {
-  return Math.max(...run.release.services.map((service) => service.health.readyMs)) + LAUNCH_SLACK_MS
+/** Brings a release's fleet to these counts, as long as that may take where it runs. */
+export function scaleTo(
+  context: EngineContext,
+  run: Pick<DeploymentRun, 'environment' | 'lease'>,
+  order: {
+    readonly release: ReleaseRecord
+    readonly counts: Readonly<Record<string, number>>
+    readonly signal: AbortSignal
+  },
+): Promise<Fleet> {
+  const { release, counts, signal } = order
+  const target = context.targets.of(run.environment)
+  const deadlineMs = patienceWith(target.capabilities).launchMs(release)
+  return target.fleets.scale(release, counts, { signal, deadlineMs, fence: run.lease.fence })
 }

@@ -1,6 +1,6 @@
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import { SluiceError } from '../../model/error.ts'
-import type { ReleaseRecord } from '../../model/release.ts'
+import type { ReleaseRecord, ReleaseTarget } from '../../model/release.ts'
 import { getEnvironment } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
 import { findRelease, writeRelease } from '../../store/releases.ts'
@@ -9,7 +9,7 @@ import type { EngineContext } from '../context.ts'
 import { assertSecretExists } from '../database-urls.ts'
 import { describeDifferences } from '../differences.ts'
 import { maskedError } from '../environment-masks.ts'
-import { httpPortFor } from '../ports.ts'
+import { patienceWith } from '../patience.ts'
 import { toldLines } from '../told-lines.ts'
 
 /** Builds the artifact, or finds the one that the same source and settings gave before. */
@@ -74,7 +74,8 @@ export async function recordRelease(context: EngineContext, deployment: string, 
       subject: source.subject,
     },
     services: config.services,
-    edge: { ...config.edge, httpPort: await httpPortFor(database, environment, config.edge) },
+    target: await resolveTarget(context, row.environment, config.target),
+    keepAssetsOfReleases: config.keepAssetsOfReleases,
     stickiness: config.stickiness,
     secrets: await newestSecretVersions(context, row.environment),
     database: config.database,
@@ -94,6 +95,17 @@ export async function recordRelease(context: EngineContext, deployment: string, 
 export function requestOf(stored: { readonly kind: string; readonly request?: DeployRequest }): DeployRequest {
   if (stored.request === undefined) throw new SluiceError('UNEXPECTED', 'a rollback has no configuration to build')
   return stored.request
+}
+
+async function resolveTarget(
+  context: EngineContext,
+  environment: string,
+  wanted: ReleaseTarget,
+): Promise<ReleaseTarget> {
+  const target = await context.targets.place(environment, wanted)
+  const { shiftMs: deadlineMs } = patienceWith(target.capabilities)
+  const settings = await target.resolve(wanted.settings, { signal: AbortSignal.timeout(deadlineMs), deadlineMs })
+  return { ...wanted, settings }
 }
 
 async function newestSecretVersions(context: EngineContext, environment: string): Promise<Record<string, number>> {

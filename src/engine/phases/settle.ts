@@ -5,10 +5,9 @@ import { jsonb } from '../../store/jsonb.ts'
 import { currentFence, releaseLease } from '../../store/leases.ts'
 import { findRelease, keepRelease } from '../../store/releases.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
 import { shiftTo } from './shift.ts'
-
-const RETIRE_SLACK_MS = 30_000
 
 /**
  * Makes the new release the base and takes the old fleet away. A newer deployment may already be under way. All traffic
@@ -23,6 +22,12 @@ export async function settle(context: EngineContext, run: DeploymentRun): Promis
   await context.journal.move(run.deployment, 'succeeded', left === null ? {} : { reason: jsonb(left) })
 }
 
+/** Twice what a retirement may take at this place, and at least as long as anything of old may need to go. */
+function settleMs(context: EngineContext, run: DeploymentRun): number {
+  const { restoreMs, retireMs } = patienceWith(context.targets.of(run.environment).capabilities)
+  return 2 * Math.max(restoreMs, retireMs(run.base))
+}
+
 /** What went wrong, in words for a person; null when nothing did. */
 async function settled(context: EngineContext, run: DeploymentRun): Promise<SluiceError | null> {
   try {
@@ -30,7 +35,7 @@ async function settled(context: EngineContext, run: DeploymentRun): Promise<Slui
       run.deployment,
       'settle',
       async () => {
-        const signal = AbortSignal.timeout(10 * 60_000)
+        const signal = AbortSignal.timeout(settleMs(context, run))
         await becomeBase(context, run, signal)
         await releaseLease(context.database, run.environment, run.deployment)
         return retireOld(context, run, signal)
@@ -73,7 +78,7 @@ async function retireOld(context: EngineContext, run: DeploymentRun, signal: Abo
 
 /** The old fleet, and what an earlier deployment could not take away; never what another deployment works on. */
 async function releasesToRetire(context: EngineContext, run: DeploymentRun): Promise<string[]> {
-  const { fleets } = await context.target.inspect(run.environment)
+  const { fleets } = await context.targets.of(run.environment).fleets.inspect()
   const running = await listDeployments(context.database, { environment: run.environment, running: true, limit: 50 })
   const others = running.filter(({ id }) => id !== run.deployment)
   const wanted = new Set([run.release.id, ...others.flatMap((other) => [other.release, other.previous_release])])
@@ -87,11 +92,11 @@ async function retire(
   release: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const services = (await findRelease(context.database, release))?.record.services ?? []
-  const drainMs = Math.max(0, ...services.map((service) => service.drainMs + service.stopGraceMs))
-  const { stopped, cut } = await context.target.retire(run.environment, release, {
+  const record = (await findRelease(context.database, release))?.record ?? null
+  const target = context.targets.of(run.environment)
+  const { stopped, cut } = await target.fleets.retire(release, {
     signal,
-    deadlineMs: drainMs + RETIRE_SLACK_MS,
+    deadlineMs: patienceWith(target.capabilities).retireMs(record),
     fence: await currentFence(context.database, run.environment),
   })
   return `${stopped.length} instances of ${release} stopped${cut > 0 ? `, ${cut} connections cut at the deadline` : ''}`

@@ -1,13 +1,12 @@
-import type { TrafficSplit } from '../../edge/edge.ts'
+import type { TrafficSplit } from '../../model/traffic-split.ts'
 import { rememberServing, rememberSplit } from '../../store/environments.ts'
 import { setReleaseState } from '../../store/releases.ts'
 import { fullCounts } from '../../strategy/counts.ts'
 import type { EngineContext } from '../context.ts'
 import { seenAnswering } from '../evidence.ts'
+import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
-import { launchDeadlineMs } from './launch.ts'
-
-const SHIFT_MS = 15_000
+import { scaleTo } from './launch.ts'
 
 /** Sets the share of visitors that the new release gets; resolves when the edge does it. */
 export async function setWeight(
@@ -29,7 +28,9 @@ export async function shiftTo(
   split: TrafficSplit,
   signal: AbortSignal,
 ): Promise<void> {
-  await context.target.shift(run.environment, split, { signal, deadlineMs: SHIFT_MS, fence: run.lease.fence })
+  const target = context.targets.of(run.environment)
+  const deadlineMs = patienceWith(target.capabilities).shiftMs
+  await target.traffic.shift(split, { signal, deadlineMs, fence: run.lease.fence })
   await rememberSplit(context.database, run.environment, split)
 }
 
@@ -65,11 +66,7 @@ export async function promote(context: EngineContext, run: DeploymentRun): Promi
     () =>
       context.mailbox.heed(run.deployment, async (signal) => {
         const seen = await seenAnswering(context, run.release, signal)
-        await context.target.scale(run.release, fullCounts(run.release.services), {
-          signal,
-          deadlineMs: launchDeadlineMs(run),
-          fence: run.lease.fence,
-        })
+        await scaleTo(context, run, { release: run.release, counts: fullCounts(run.release.services), signal })
         await rememberServing(context.database, run.environment, {
           release: run.release.id,
           warmRelease: run.base?.id ?? null,

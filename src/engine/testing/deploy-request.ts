@@ -1,3 +1,4 @@
+import type { EdgeSettings } from '../../edge/edge-settings.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { ReleaseService } from '../../model/release.ts'
 import type { ResolvedConfig } from '../../model/resolved-config.ts'
@@ -50,29 +51,30 @@ function configOf(environment: string): Omit<ResolvedConfig, 'strategy' | 'servi
   return {
     project: 'shop',
     environment,
-    target: 'local',
+    target: { name: 'local', settings: { edge } },
     build: { services: [{ name: 'web', directory: '', install: 'auto' }], env: {}, timeoutMs: 1000, maxBytes: 1000 },
     database: null,
-    edge: {
-      httpPort: null,
-      httpsPort: null,
-      redirectToHttps: false,
-      certificates: [],
-      limits: {
-        headerBytes: 65_536,
-        bodyBytes: 0,
-        headersMs: 10_000,
-        bodyIdleMs: 30_000,
-        responseMs: 0,
-        keepAliveMs: 60_000,
-        connections: 10_000,
-        holdQueue: 1000,
-        holdMs: 15_000,
-      },
-      keepAssetsOfReleases: 3,
-    },
     stickiness: true,
     requireClean: false,
     keepReleases: 10,
+    keepAssetsOfReleases: 3,
   }
+}
+
+const edge: EdgeSettings = {
+  httpPort: null,
+  httpsPort: null,
+  redirectToHttps: false,
+  certificates: [],
+  limits: {
+    headerBytes: 65_536,
+    bodyBytes: 0,
+    headersMs: 10_000,
+    bodyIdleMs: 30_000,
+    responseMs: 0,
+    keepAliveMs: 60_000,
+    connections: 10_000,
+    holdQueue: 1000,
+    holdMs: 15_000,
+  },
 }

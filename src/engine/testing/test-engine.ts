@@ -13,7 +13,9 @@ import { ada } from '../../model/testing/ada.ts'
 import { openSecretBox } from '../../secrets/secret-box.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../../store/testing/temporary-database.ts'
 import { systemClock } from '../../support/clock.ts'
-import type { Target } from '../../targets/target.ts'
+import { userEnvironment } from '../../support/user-environment.ts'
+import { localRunner } from '../../targets/local/local-runner.ts'
+import type { TargetKind } from '../../targets/target-kind.ts'
 import type { Clock } from '../context.ts'
 import { createEngine, type EngineParts } from '../create-engine.ts'
 import type { Deployment } from '../engine.ts'
@@ -48,7 +50,7 @@ export interface TestEngineOptions {
   /** What releases with a database get. */
   readonly databaseUrl?: string
   /** Another target than the one in memory. */
-  readonly real?: Target
+  readonly real?: TargetKind
 }
 
 /** Longest wait for what a test expects; only a hanging one meets it. */
@@ -58,14 +60,17 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
   const { judge, clock = systemClock, request: given, databaseUrl, real } = options
   const store = await temporaryDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
-  const target = memoryTarget()
+  const target = memoryTarget({
+    // The commands of a release are real programs here too.
+    runnerWith: (environmentOf) =>
+      localRunner({ files: async () => directory, environmentOf, inherited: userEnvironment({}, process.execPath) }),
+  })
   const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
   let buildError: SluiceError | null = null
   const parts = createEngine({
     database: store.database,
     databaseUrl: store.url,
-    target: () => real ?? target,
-    hold: async () => {},
+    targets: (environmentOf) => [real ?? target.kind(environmentOf)],
     builder: {
       build: async ({ onLine, signal }) => {
         onLine('building')
@@ -85,7 +90,6 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     databases: memoryHosts(databaseUrl),
     judge,
     policyFor,
-    userEnvironment: {},
     clock,
     log: { info: () => {}, warn: () => {}, error: () => {} },
   })
@@ -123,7 +127,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
       names++
       buildError = null
       target.beforeScale = async () => {}
-      target.addressOf = () => undefined
+      target.statusOf = null
     },
     failNextBuild: (error) => {
       buildError = error

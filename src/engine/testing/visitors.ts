@@ -29,8 +29,9 @@ export function startVisitors(options: VisitorsOptions): Visitors {
   const random = seeded(7)
   const secondNow = () => Math.floor(clock.now().getTime() / 1000)
 
-  const samplesAt = async (second: number): Promise<Sample[]> => {
-    const { fleets, split } = await target.inspect(environment)
+  const samplesAt = (second: number): Sample[] => {
+    const fleets = target.fleetsOf(environment)
+    const split = target.splitOf(environment)
     const weight = split?.candidate == null ? 0 : split.weight
     const shares = [
       { release: split?.base, share: 1 - weight },
@@ -56,7 +57,7 @@ export function startVisitors(options: VisitorsOptions): Visitors {
     const samples: Sample[] = []
     // Nobody visits in an hour that the clock skipped.
     if (Math.abs(secondNow() - next) > 600) next = secondNow() - 1
-    for (const now = secondNow(); next < now; next++) samples.push(...(await samplesAt(next)))
+    for (const now = secondNow(); next < now; next++) samples.push(...samplesAt(next))
     if (samples.length === 0) return
     target.push(environment, samples)
     for (const { release, requests } of samples) sent.set(release, (sent.get(release) ?? 0) + requests)

@@ -1,9 +1,7 @@
 import type { Edge, EdgeEnvironment, EdgeInstance } from '../../edge/edge.ts'
 import type { Fleet, Instance, InstanceState } from '../../model/instance.ts'
-import { publicUrls } from '../../model/public-urls.ts'
-import type { EnvironmentState, ReleaseTraffic } from '../target.ts'
+import type { FleetsState, ReleaseUsage, TrafficUsage } from '../target.ts'
 import type { EnvironmentStore } from './environment-store.ts'
-import { governingRelease, noTraffic } from './route-table.ts'
 import type { RunState, Runtime } from './runtime.ts'
 
 /** Puts together what the process table, the edge and our own records say of an environment. */
@@ -16,20 +14,16 @@ export async function inspectEnvironment(
     readonly isCrashLooping: (id: string) => boolean
     readonly isStopping: (id: string) => boolean
   },
-): Promise<EnvironmentState> {
+): Promise<FleetsState & TrafficUsage> {
   const { edge, runtime, store } = sources
   const [runs, edgeState] = await Promise.all([runtime.list(), edge.inspect({ deadlineMs: 10_000 })])
   const seen = edgeState.environments.find((each) => each.environment === environment) ?? null
-  const stored = store.get(environment)
   const own = runs.filter((run) => run.environment === environment)
-  const routable = stored !== null && stored.releases.length > 0
   return {
-    environment,
     fleets: fleets(environment, own, seen, sources),
     split: seen?.split ?? null,
-    fence: Math.max(stored?.fence ?? 0, seen?.fence ?? 0),
-    urls: routable ? publicUrls(governingRelease(stored, seen?.split ?? noTraffic)) : [],
-    traffic: traffic(seen, own),
+    fence: Math.max(store.get(environment)?.fence ?? 0, seen?.fence ?? 0),
+    releases: usage(seen, own),
   }
 }
 
@@ -89,7 +83,7 @@ export function instanceOf(run: RunState, state: InstanceState): Instance {
   }
 }
 
-function traffic(seen: EdgeEnvironment | null, runs: readonly RunState[]): Readonly<Record<string, ReleaseTraffic>> {
+function usage(seen: EdgeEnvironment | null, runs: readonly RunState[]): Readonly<Record<string, ReleaseUsage>> {
   const instances = seen?.instances ?? []
   const releases = new Set([...instances.map(({ release }) => release), ...runs.map(({ release }) => release)])
   return Object.fromEntries(
@@ -99,7 +93,6 @@ function traffic(seen: EdgeEnvironment | null, runs: readonly RunState[]): Reado
       return [
         release,
         {
-          requests: own.reduce((sum, each) => sum + each.requests, 0),
           inFlight: own.reduce((sum, each) => sum + each.inFlight, 0),
           lastRequestAt: times.at(-1) ?? null,
           healthyInstances: own.filter(({ healthy }) => healthy).length,

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RetainedAssets, TrafficSplit } from '../../edge/edge.ts'
+import type { RetainedAssets } from '../../edge/edge.ts'
+import type { EdgeSettings } from '../../edge/edge-settings.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
+import type { TrafficSplit } from '../../model/traffic-split.ts'
 import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { diskFull } from './disk-full.ts'
 
 /** What the machine cannot tell: which releases there are, which instances are wanted, and how traffic was split last. */
 export interface StoredEnvironment {
-  readonly v: 1
+  readonly v: 2
   readonly environment: string
   readonly fence: number
   /** As last applied; the edge's own word goes before it. Null: nothing was ever routed. */
@@ -99,7 +101,7 @@ export class EnvironmentStore {
 
 function emptyEnvironment(environment: string): StoredEnvironment {
   const previewKey = randomBytes(16).toString('hex')
-  return { v: 1, environment, fence: 0, split: null, previewKey, releases: [], assets: [] }
+  return { v: 2, environment, fence: 0, split: null, previewKey, releases: [], assets: [] }
 }
 
 async function readEnvironment(file: string): Promise<StoredEnvironment | null> {
@@ -111,11 +113,32 @@ async function readEnvironment(file: string): Promise<StoredEnvironment | null> 
     throw error
   }
   try {
-    return JSON.parse(text) as StoredEnvironment
+    return upgraded(JSON.parse(text) as StoredEnvironment | FirstEnvironment)
   } catch (cause) {
     throw new SluiceError('UNEXPECTED', `${file} is damaged`, {
       cause,
       hint: 'restore it from a backup, or move it away to start without what it knew (instances stay as they are)',
     })
   }
+}
+
+/** As the first version wrote it: what is the place's own stood in the record itself. */
+interface FirstEnvironment extends Omit<StoredEnvironment, 'v' | 'releases'> {
+  readonly v: 1
+  readonly releases: readonly (Omit<StoredRelease, 'record'> & { readonly record: FirstRecord })[]
+}
+
+type FirstRecord = Omit<ReleaseRecord, 'target' | 'keepAssetsOfReleases'> & {
+  readonly edge: EdgeSettings & { readonly keepAssetsOfReleases: number }
+}
+
+function upgraded(stored: StoredEnvironment | FirstEnvironment): StoredEnvironment {
+  if (stored.v === 2) return stored
+  const releases = stored.releases.map((release) => {
+    const { edge, ...record } = release.record
+    const { keepAssetsOfReleases, ...settings } = edge
+    const target = { name: 'local', settings: { edge: settings } }
+    return { ...release, record: { ...record, target, keepAssetsOfReleases } }
+  })
+  return { ...stored, v: 2, releases }
 }

@@ -1,13 +1,13 @@
-import type { TrafficSplit } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
+import { shareOf, type TrafficSplit } from '../../model/traffic-split.ts'
 import { deadline } from '../../support/deadline.ts'
 import type { MutationOptions, Retired } from '../target.ts'
 import type { EnvironmentStore, StoredEnvironment } from './environment-store.ts'
 import { sayFarewell } from './farewell.ts'
 import { governingRelease } from './route-table.ts'
 import type { RunState, Runtime } from './runtime.ts'
-import { shareOf, type Traffic } from './traffic.ts'
+import type { Traffic } from './traffic.ts'
 
 /** Takes a release off the machine: quiet first, then gone; its immutable files stay served. */
 export class FleetRetirer {
@@ -82,7 +82,7 @@ export class FleetRetirer {
   async #forget(environment: string, release: string): Promise<void> {
     if (this.#store.get(environment) === null) return
     await this.#store.update(environment, (stored) => {
-      const keep = governing(stored)?.edge.keepAssetsOfReleases ?? 0
+      const keep = governing(stored)?.keepAssetsOfReleases ?? 0
       const releases = stored.releases.filter(({ record }) => record.id !== release)
       return {
         ...stored,

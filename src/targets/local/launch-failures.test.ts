@@ -14,7 +14,7 @@ afterEach(() => world.close())
 
 test('an instance that listens on the wrong port is told which one', async () => {
   const release = world.release({ id: 'r1', env: { APP_PORT: '0' }, readyMs: 700 })
-  const failure = await world.target.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
+  const failure = await world.target.fleets.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
   expect(failure).toMatchObject({
     code: 'INSTANCE_NOT_LISTENING',
     message: expect.stringMatching(/listens on 127\.0\.0\.1:\d+ and not on 127\.0\.0\.1:\d+/),
@@ -27,7 +27,7 @@ test('a crash is told at once, with its exit code, and not at the deadline', asy
     env: { APP_CRASH_AFTER_MS: '300', APP_EXIT_CODE: '7', APP_NEVER_LISTEN: '1' },
     readyMs: 100_000,
   })
-  await expect(world.target.scale(release, { web: 1 }, options({ deadlineMs: 50_000 }))).rejects.toMatchObject({
+  await expect(world.target.fleets.scale(release, { web: 1 }, options({ deadlineMs: 50_000 }))).rejects.toMatchObject({
     code: 'INSTANCE_CRASHED',
     details: { exitCode: 7 },
   })
@@ -35,7 +35,7 @@ test('a crash is told at once, with its exit code, and not at the deadline', asy
 
 test('an unhealthy release is told its status', async () => {
   const release = world.release({ id: 'r1', env: { APP_HEALTH_STATUS: '503' }, readyMs: 700 })
-  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({
+  await expect(world.target.fleets.scale(release, { web: 1 }, options())).rejects.toMatchObject({
     code: 'INSTANCE_UNHEALTHY',
     details: { status: 503, path: '/health' },
   })
@@ -43,10 +43,12 @@ test('an unhealthy release is told its status', async () => {
 
 test('the log of a failed release can still be read', async () => {
   const release = world.release({ id: 'r1', env: { APP_CRASH_AFTER_MS: '0' } })
-  await expect(world.target.scale(release, { web: 1 }, options())).rejects.toMatchObject({ code: 'INSTANCE_CRASHED' })
+  await expect(world.target.fleets.scale(release, { web: 1 }, options())).rejects.toMatchObject({
+    code: 'INSTANCE_CRASHED',
+  })
   const lines: string[] = []
   const query = { environment, release: 'r1', tail: 10, follow: false, signal: new AbortController().signal }
-  for await (const { line } of world.target.logs(query)) lines.push(line)
+  for await (const { line } of world.target.witness.logs(query)) lines.push(line)
   expect(lines).toContain('Error: crashed on purpose')
 })
 
@@ -59,7 +61,7 @@ test('when every port is taken, the failure says so', async () => {
   const target = world.restart({
     ports: { pick: (avoid) => (++picks === 1 ? real.pick(avoid) : Promise.resolve(taken)) },
   })
-  await expect(target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
+  await expect(target.fleets.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
     code: 'NO_PORT',
   })
   stranger.close()
@@ -68,7 +70,7 @@ test('when every port is taken, the failure says so', async () => {
 test('a taken public port is told before anything is started', async () => {
   const stranger = createServer()
   await new Promise<void>((resolve) => stranger.listen(world.httpPort, '127.0.0.1', resolve))
-  await expect(world.target.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
+  await expect(world.target.fleets.scale(world.release({ id: 'r1' }), { web: 1 }, options())).rejects.toMatchObject({
     code: 'PORT_TAKEN',
   })
   expect(await world.runtime.list()).toEqual([])
@@ -88,7 +90,9 @@ test('an instance that the edge finds unhealthy fails the launch with what the e
   }
   const edge = new BlindEdge()
   const target = world.restart({ edge })
-  await expect(target.scale(world.release({ id: 'r1', readyMs: 800 }), { web: 1 }, options())).rejects.toMatchObject({
+  await expect(
+    target.fleets.scale(world.release({ id: 'r1', readyMs: 8000 }), { web: 1 }, options()),
+  ).rejects.toMatchObject({
     code: 'INSTANCE_UNHEALTHY',
   })
   expect(await world.runtime.list()).toEqual([])

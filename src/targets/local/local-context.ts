@@ -5,6 +5,7 @@ import type { Clock } from '../../support/clock.ts'
 import type { Home } from '../../support/home.ts'
 import type { Log } from '../../support/log.ts'
 import type { Ports } from './ports.ts'
+import type { PublicPorts } from './public-ports.ts'
 import type { Runtime } from './runtime.ts'
 import type { RestartPolicy } from './supervisor.ts'
 
@@ -13,8 +14,8 @@ export interface LocalTargetOptions {
   /** Default: processes below `home.instances`. */
   readonly runtime?: Runtime
   readonly home: Pick<Home, 'instances'>
-  /** Absolute folder with the files of the release's artifact. */
-  readonly files: (release: ReleaseRecord) => Promise<string>
+  /** Absolute folder with the files of an artifact. */
+  readonly files: (artifact: string) => Promise<string>
   /** Secrets and DATABASE_URL, asked for at each start and never kept. */
   readonly environmentOf: (release: ReleaseRecord, service: string) => Promise<Readonly<Record<string, string>>>
   /** What instances inherit, PATH above all; default: a PATH with our own Node. */
@@ -22,6 +23,8 @@ export interface LocalTargetOptions {
   /** Key for `x-sluice-release`; default: a random one per environment, kept on disk. */
   readonly previewKeyOf?: (environment: string) => Promise<string>
   readonly ports?: Ports
+  /** Public listeners; default: nothing outlives this target. */
+  readonly publicPorts?: PublicPorts
   readonly clock?: Clock
   readonly log?: Log
   /** Something happened to an instance by itself: it ended, was restarted, or keeps crashing. `detail` is a sentence. */

@@ -8,7 +8,7 @@ import type { RouteTable } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Instance } from '../../model/instance.ts'
 import { run } from '../../support/run.ts'
-import { only, options } from '../target.contract.ts'
+import { look, only, options } from '../target.contract.ts'
 import { freePorts } from './ports.ts'
 import { appFolder, eventually, isListening, isProcessAlive } from './testing/fixture.ts'
 import { environment, type LocalWorld, localWorld } from './testing/local-world.ts'
@@ -23,12 +23,12 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 async function serve(id: string, count = 1, env: Record<string, string> = {}) {
-  await world.target.scale(world.release({ id, env }), { web: count }, options())
-  await world.target.shift(environment, only(id), options())
+  await world.target.fleets.scale(world.release({ id, env }), { web: count }, options())
+  await world.target.traffic.shift(only(id), options())
 }
 
 async function healthy(release: string): Promise<number> {
-  return (await world.target.inspect(environment)).traffic[release]?.healthyInstances ?? 0
+  return (await look(world.target)).traffic[release]?.healthyInstances ?? 0
 }
 
 /** Has another process start two instances and kills it; answers what it started. */
@@ -70,19 +70,21 @@ test.runIf(process.getuid?.() === 0)('instances run as the user that their servi
     ...record,
     services: [{ ...service, name: 'tick', kind: 'worker' as const, routes: [], start, user }],
   })
-  await target.scale(release('65534:65533'), { tick: 1 }, options())
-  const [instance] = (await target.inspect(environment)).fleets[0]?.instances ?? []
+  await target.fleets.scale(release('65534:65533'), { tick: 1 }, options())
+  const [instance] = (await look(target)).fleets[0]?.instances ?? []
   const logFile = (await world.runtime.inspect(instance?.id ?? ''))?.logFile ?? ''
   const said = await eventually(async () => (await readFile(logFile, 'utf8')).trim())
   expect(said).toMatch(/^65534 65533 \S+$/)
-  await expect(target.scale({ ...release('no-such-user'), id: 'r2' }, { tick: 1 }, options())).rejects.toMatchObject({
+  await expect(
+    target.fleets.scale({ ...release('no-such-user'), id: 'r2' }, { tick: 1 }, options()),
+  ).rejects.toMatchObject({
     code: 'USER_UNAVAILABLE',
   })
 })
 
 test('an instance knows who it is, where its siblings are, and its secrets', async () => {
   await serve('r1', 1, { LOG_LEVEL: 'debug' })
-  const [instance] = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const [instance] = (await look(world.target)).fleets[0]?.instances ?? []
   const env = JSON.parse((await world.get('/env')).text) as Record<string, string>
   expect(env).toMatchObject({
     PORT: String(instance?.address?.port),
@@ -101,11 +103,11 @@ test('an instance knows who it is, where its siblings are, and its secrets', asy
 
 test('all instances killed: all of them come back, and users are served again', async () => {
   await serve('r1', 3)
-  const before = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const before = (await look(world.target)).fleets[0]?.instances ?? []
   for (const { id } of before) await world.kill(id)
   await eventually(() => changes.filter(({ state }) => state === 'ready').length === 3)
   await eventually(async () => (await healthy('r1')) === 3)
-  const after = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const after = (await look(world.target)).fleets[0]?.instances ?? []
   expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id))
   expect(after.map(({ restarts }) => restarts)).toEqual([1, 1, 1])
   expect(await world.get('/')).toMatchObject({ status: 200 })
@@ -118,14 +120,14 @@ test('an instance that keeps crashing ends in a crash loop that is told', async 
   await serve('r1', 1, { APP_CRASH_AFTER_MS: '400', APP_EXIT_CODE: '9' })
   await eventually(() => changes.some(({ state }) => state === 'crash-loop'))
   expect(changes.find(({ state }) => state === 'exited')?.detail).toBe('exited with code 9')
-  expect((await world.target.inspect(environment)).fleets[0]?.instances[0]?.state).toBe('crash-loop')
+  expect((await look(world.target)).fleets[0]?.instances[0]?.state).toBe('crash-loop')
 })
 
 test('a control plane that is killed leaves the fleet to its successor', async () => {
   const started = await killedControlPlane()
   expect(started).toHaveLength(2)
   const successor = world.restart()
-  const found = (await successor.inspect('shop.test')).fleets[0]?.instances ?? []
+  const found = (await look(successor)).fleets[0]?.instances ?? []
   expect(found.map(({ id, pid }) => ({ id, pid }))).toEqual(started)
   // It supervises what it found: the runtime did not start these itself.
   process.kill(started[0]?.pid ?? Number.NaN, 'SIGKILL')
@@ -147,12 +149,12 @@ test('closing ends timers and readers, so that the process ends by itself, and l
 test('an application that leaks is ended at its memory limit, told so, and started again', async () => {
   const release = world.release({ id: 'r1', env: { APP_LEAK_MB_PER_S: '400' } })
   const services = release.services.map((service) => ({ ...service, limits: { memoryBytes: 300 * 1024 * 1024 } }))
-  await world.target.scale({ ...release, services }, { web: 1 }, options())
+  await world.target.fleets.scale({ ...release, services }, { web: 1 }, options())
   await eventually(() => changes.some(({ state }) => state === 'ready'))
   expect(changes.map(({ state }) => state).slice(0, 3)).toEqual(['exited', 'starting', 'ready'])
-  const query = { environment, tail: 1000, follow: false, signal: new AbortController().signal }
+  const query = { tail: 1000, follow: false, signal: new AbortController().signal }
   const lines: string[] = []
-  for await (const { line } of world.target.logs(query)) lines.push(line)
+  for await (const { line } of world.target.witness.logs(query)) lines.push(line)
   if (!world.runtime.capabilities.memoryLimit) expect(lines.join('\n')).toContain('its limit is 300 MB')
 })
 
@@ -169,8 +171,8 @@ test('an application that crashes five seconds after its start serves until then
 
 test('a new control plane gives the edge the table of before, with the split that the edge has', async () => {
   await serve('r1')
-  await world.target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
-  await world.target.shift(environment, { base: 'r1', candidate: 'r2', weight: 0.25, salt: 'd2' }, options())
+  await world.target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+  await world.target.traffic.shift({ base: 'r1', candidate: 'r2', weight: 0.25, salt: 'd2' }, options())
   const edge = world.edge as PlainEdge
   const before = edge.applied.at(-1)
   await world.target.close()
@@ -183,14 +185,14 @@ test('a split that we were killed before recording is taken over from the edge',
   await serve('r1')
   const edge = world.edge as PlainEdge
   const [table] = edge.applied.slice(-1)
-  await world.target.scale(world.release({ id: 'r2' }), { web: 1 }, options())
+  await world.target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
   await world.target.close()
   const latest = edge.applied.at(-1) as RouteTable
   await edge.apply({ ...latest, split: { base: 'r1', candidate: 'r2', weight: 0.4, salt: 'd2' } })
   const target = world.restart()
   await target.ready
   await eventually(() => edge.applied.at(-1)?.split.weight === 0.4 && edge.applied.at(-1) !== table)
-  expect((await target.inspect(environment)).split).toMatchObject({ candidate: 'r2', weight: 0.4 })
+  expect((await look(target)).split).toMatchObject({ candidate: 'r2', weight: 0.4 })
 })
 
 test('after a reboot the fleets that should run are started again', async () => {
@@ -208,14 +210,14 @@ test('after a reboot, scaling to the same counts brings the fleet up', async () 
   await serve('r1', 2)
   await world.target.close()
   await reboot()
-  const fleet = await world.restart().scale(world.release({ id: 'r1' }), { web: 2 }, options())
+  const fleet = await world.restart().fleets.scale(world.release({ id: 'r1' }), { web: 2 }, options())
   expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
 })
 
 test('a launch that a kill cut short is taken up again with the instances that it had started', async () => {
   const started = await killedControlPlane('1500')
   const release = world.release({ id: 'r1' })
-  const fleet = await world.restart().scale(release, { web: 2 }, options())
+  const fleet = await world.restart().fleets.scale(release, { web: 2 }, options())
   expect(fleet.instances.map(({ id, state }) => ({ id, state }))).toEqual(
     started.map(({ id }) => ({ id, state: 'ready' })).toSorted((a, b) => a.id.localeCompare(b.id)),
   )
@@ -223,10 +225,10 @@ test('a launch that a kill cut short is taken up again with the instances that i
 
 test('an instance that was drained by an attempt cut short is replaced, as the edge gives it nothing any more', async () => {
   await serve('r1', 2)
-  const [first] = (await world.target.inspect(environment)).fleets[0]?.instances ?? []
+  const [first] = (await look(world.target)).fleets[0]?.instances ?? []
   const drained = first?.id ?? ''
   await world.edge.drain({ environment, release: 'r1', instances: [drained] }, { deadlineMs: 1000 })
-  const fleet = await world.target.scale(world.release({ id: 'r1' }), { web: 2 }, options())
+  const fleet = await world.target.fleets.scale(world.release({ id: 'r1' }), { web: 2 }, options())
   expect(fleet.instances.map(({ state }) => state)).toEqual(['ready', 'ready'])
   expect(fleet.instances.map(({ id }) => id)).not.toContain(drained)
 })
@@ -235,20 +237,20 @@ test('children of a program that ignores SIGTERM are gone after retire', async (
   const release = world.release({ id: 'r1', env: { APP_IGNORE_SIGTERM: '1', APP_CHILDREN: '2' } })
   const [web] = release.services
   const impatient = { ...release, services: web === undefined ? [] : [{ ...web, stopGraceMs: 200 }] }
-  await world.target.scale(impatient, { web: 1 }, options())
+  await world.target.fleets.scale(impatient, { web: 1 }, options())
   const [run] = await world.runtime.list()
   const log = await readFile(run?.logFile ?? '', 'utf8')
   const pids = [run?.pid ?? 0, ...[...log.matchAll(/child (\d+)/g)].map((match) => Number(match[1]))]
   expect(pids).toHaveLength(3)
-  await world.target.retire(environment, 'r1', options())
+  await world.target.fleets.retire('r1', options())
   for (const pid of pids) expect(await isProcessAlive(pid)).toBe(false)
 })
 
 test('a release that writes megabytes in a line and fills its log is served all the same', async () => {
   await serve('r1', 1, { APP_LONG_LINE_BYTES: '1000000', APP_LOG_BYTES_PER_S: '1000000' })
   expect(await world.get('/')).toMatchObject({ status: 200 })
-  const query = { environment, tail: 5, follow: false, signal: new AbortController().signal }
-  for await (const { line } of world.target.logs(query)) expect(line.length).toBeLessThan(20_000)
+  const query = { tail: 5, follow: false, signal: new AbortController().signal }
+  for await (const { line } of world.target.witness.logs(query)) expect(line.length).toBeLessThan(20_000)
 })
 
 test('an instance whose port is taken by a stranger gets another one', async () => {
@@ -270,10 +272,10 @@ test('an instance whose port is taken by a stranger gets another one', async () 
     },
   })
   try {
-    const fleet = await target.scale(world.release({ id: 'r1' }), { web: 1 }, options())
+    const fleet = await target.fleets.scale(world.release({ id: 'r1' }), { web: 1 }, options())
     expect(fleet.instances).toHaveLength(1)
     expect(picks).toBe(3)
-    await target.shift(environment, only('r1'), options())
+    await target.traffic.shift(only('r1'), options())
     expect(await world.get('/')).toMatchObject({ text: expect.stringContaining('"release":"r1"') })
   } finally {
     for (const stranger of strangers) stranger.close()
@@ -282,7 +284,7 @@ test('an instance whose port is taken by a stranger gets another one', async () 
 
 test('workers run without a port, and a worker that ends at once fails the launch', async () => {
   const worker = { name: 'jobs', kind: 'worker' as const }
-  const fleet = await world.target.scale(
+  const fleet = await world.target.fleets.scale(
     world.release({ id: 'r1', more: [{ ...worker, start: 'while :; do sleep 1; done' }] }),
     { web: 1, jobs: 1 },
     options(),
@@ -292,7 +294,7 @@ test('workers run without a port, and a worker that ends at once fails the launc
     ['web', 'ready'],
   ])
   const broken = world.release({ id: 'r2', more: [{ ...worker, start: 'echo no queue; exit 4' }] })
-  await expect(world.target.scale(broken, { jobs: 1 }, options())).rejects.toMatchObject({
+  await expect(world.target.fleets.scale(broken, { jobs: 1 }, options())).rejects.toMatchObject({
     code: 'INSTANCE_CRASHED',
     details: { exitCode: 4, logTail: ['no queue'] },
   })
@@ -301,7 +303,7 @@ test('workers run without a port, and a worker that ends at once fails the launc
 test('immutable assets of the last releases stay in the table after they are retired', async () => {
   await mkdir(join(world.folder, 'trees'), { recursive: true })
   const target = world.restart({
-    files: async ({ id }) => {
+    files: async (id) => {
       const tree = join(world.folder, 'trees', id)
       await mkdir(join(tree, 'immutable'), { recursive: true })
       if (!existsSync(join(tree, 'app.mjs'))) {
@@ -316,9 +318,9 @@ test('immutable assets of the last releases stay in the table after they are ret
       ...service,
       assets: { path: '/_app/immutable', directory: 'immutable' },
     }))
-    await target.scale({ ...release, services }, { web: 1 }, options())
-    await target.shift(environment, only(id), options())
-    if (index > 0) await target.retire(environment, `r${index}`, options())
+    await target.fleets.scale({ ...release, artifact: id, services }, { web: 1 }, options())
+    await target.traffic.shift(only(id), options())
+    if (index > 0) await target.fleets.retire(`r${index}`, options())
   }
   const { assets } = (world.edge as PlainEdge).applied.at(-1) as RouteTable
   expect(assets.map(({ release }) => release)).toEqual(['r5', 'r4', 'r3'])
@@ -337,7 +339,7 @@ test('a launch outlives an edge that is away for a moment', async () => {
     }
   }
   const edge = new SlowStartingEdge()
-  const fleet = await world.restart({ edge }).scale(world.release({ id: 'r1' }), { web: 1 }, options())
+  const fleet = await world.restart({ edge }).fleets.scale(world.release({ id: 'r1' }), { web: 1 }, options())
   expect(fleet.instances.map(({ state }) => state)).toEqual(['ready'])
   await edge.close()
 })
@@ -352,7 +354,7 @@ test('an edge that was away while an instance moved is told of it when it is bac
   }
   const edge = new FlakyEdge()
   const target = world.restart({ edge })
-  const fleet = await target.scale(world.release({ id: 'r1' }), { web: 1 }, options())
+  const fleet = await target.fleets.scale(world.release({ id: 'r1' }), { web: 1 }, options())
   const before = fleet.instances[0]
   edge.isAway = true
   await world.kill(before?.id ?? '')
@@ -369,7 +371,7 @@ test('a damaged record of an environment is an error, never an empty start', asy
   await serve('r1')
   await world.target.close()
   await writeFile(join(world.folder, 'instances', environment, 'environment.json'), '{"v":1,')
-  await expect(world.restart().inspect(environment)).rejects.toMatchObject({
+  await expect(world.restart().fleets.inspect()).rejects.toMatchObject({
     message: expect.stringContaining('environment.json is damaged'),
   })
   await rm(join(world.folder, 'instances', environment, 'environment.json'))
@@ -379,9 +381,9 @@ test('ports of stopped instances are closed, and none is given out twice', async
   const release = world.release({ id: 'r1' })
   const ports: number[] = []
   for (let round = 0; round < 3; round++) {
-    const fleet = await world.target.scale(release, { web: 1 }, options())
+    const fleet = await world.target.fleets.scale(release, { web: 1 }, options())
     ports.push(fleet.instances[0]?.address?.port ?? 0)
-    await world.target.scale(release, { web: 0 }, options())
+    await world.target.fleets.scale(release, { web: 0 }, options())
   }
   expect(new Set(ports).size).toBe(3)
   for (const port of ports) expect(await isListening(port)).toBe(false)

@@ -1,30 +1,34 @@
-import type { TrafficSplit } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Fleet } from '../../model/instance.ts'
-import type { ReleaseRecord } from '../../model/release.ts'
+import { shareOf, type TrafficSplit } from '../../model/traffic-split.ts'
 import { sleep, systemClock } from '../../support/clock.ts'
 import { deadline } from '../../support/deadline.ts'
 import { silentLog } from '../../support/log.ts'
 import { userEnvironment } from '../../support/user-environment.ts'
-import type { LogQuery, MutationOptions, Retired, SampleStreamQuery, Target, TargetCapabilities } from '../target.ts'
+import type { Fleets, Retired, TargetCapabilities, Traffic as TargetTraffic } from '../target.ts'
+import type { TargetKind } from '../target-kind.ts'
 import { inspectEnvironment } from './environment-inspector.ts'
 import { EnvironmentStore } from './environment-store.ts'
 import { FleetKeeper } from './fleet-keeper.ts'
 import { FleetRetirer } from './fleet-retirer.ts'
-import { type Counts, FleetScaler, type ScaleOptions } from './fleet-scaler.ts'
+import { FleetScaler } from './fleet-scaler.ts'
 import { InstanceLauncher } from './instance-launcher.ts'
 import type { LocalTargetOptions } from './local-context.ts'
+import { localRunner } from './local-runner.ts'
+import type { LocalSettings } from './local-settings.ts'
+import { localWitness } from './local-witness.ts'
 import { Mutex } from './mutex.ts'
 import { patientEdge } from './patient-edge.ts'
 import { freePorts } from './ports.ts'
 import { processRuntime } from './process-runtime.ts'
+import { portsInMemory, resolveHttpPort } from './public-ports.ts'
+import { publicUrls } from './public-urls.ts'
 import { admitRelease } from './release-admission.ts'
 import type { Runtime } from './runtime.ts'
-import { targetLogs } from './target-logs.ts'
-import { targetSamples } from './target-samples.ts'
-import { shareOf, Traffic } from './traffic.ts'
+import { Traffic } from './traffic.ts'
 
-export type LocalTarget = Target & {
+/** One machine: instances are processes, traffic is moved by the edge. */
+export interface LocalTarget extends TargetKind {
   /** Resolves when what ran before was found again and is supervised; every other call waits for it as well. */
   readonly ready: Promise<void>
   /** Ends the supervision and all readers of samples and logs. Instances and edge go on. */
@@ -45,11 +49,12 @@ interface Parts {
 const NEW_EDGE_MS = 3000
 const LOOK_AGAIN_MS = 100
 
-/** One machine: instances are processes, traffic is moved by the edge. */
+const HOLD_MS = 10_000
+
 export function localTarget(options: LocalTargetOptions): LocalTarget {
   const { runtime = processRuntime({ directory: options.home.instances }) } = options
   const edge = patientEdge(options.edge)
-  const log = options.log ?? silentLog
+  const { log = silentLog, inherited = userEnvironment({}, process.execPath), publicPorts = portsInMemory() } = options
   /** Per release: one of scale, retire and restart at a time. */
   const fleets = new Mutex()
   const closed = new AbortController()
@@ -57,9 +62,11 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
     ...query,
     signal: AbortSignal.any([query.signal, closed.signal]),
   })
-  const opening = openParts({ ...options, edge, runtime }, fleets)
+  const opening = openParts({ ...options, inherited, edge, runtime }, fleets)
   const ready = opening.then(() => {})
   ready.catch(() => {}) // each call reports it; nobody has to ask for `ready`
+  const capabilities = capabilitiesOn(edge.capabilities)
+  const runner = localRunner({ ...options, inherited })
 
   const inspect = async (environment: string) => {
     const { store, keeper, retirer } = await opening
@@ -67,25 +74,30 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
     return inspectEnvironment(environment, { edge, runtime, store, isCrashLooping, isStopping: retirer.isStopping })
   }
 
-  return {
-    capabilities: capabilitiesOn(edge.capabilities),
-    ready,
-    inspect,
+  const fleetsOf = (environment: string): Fleets => ({
+    inspect: () => inspect(environment),
 
-    async scale(release: ReleaseRecord, counts: Counts, scaleOptions: ScaleOptions): Promise<Fleet> {
+    async scale(release, counts, scaleOptions): Promise<Fleet> {
       const parts = await opening
-      await acceptFence(parts.store, release.environment, scaleOptions.fence)
+      await acceptFence(parts.store, environment, scaleOptions.fence)
       await fleets.run(release.id, async () => {
         scaleOptions.signal.throwIfAborted()
         await admitRelease(release, { ...parts, ...options, signal: scaleOptions.signal })
         await parts.scaler.scale(release, counts, scaleOptions)
       })
-      const { environment, id } = release
-      const found = (await inspect(environment)).fleets.find((fleet) => fleet.release === id)
-      return found ?? { environment, release: id, instances: [] }
+      const found = (await inspect(environment)).fleets.find((fleet) => fleet.release === release.id)
+      return found ?? { environment, release: release.id, instances: [] }
     },
 
-    async shift(environment: string, split: TrafficSplit, shiftOptions: MutationOptions): Promise<void> {
+    async retire(release, retireOptions): Promise<Retired> {
+      const { store, retirer } = await opening
+      await acceptFence(store, environment, retireOptions.fence)
+      return fleets.run(release, () => retirer.retire(environment, release, retireOptions))
+    },
+  })
+
+  const trafficOf = (environment: string): TargetTraffic => ({
+    async shift(split, shiftOptions) {
       const { store, traffic } = await opening
       await acceptFence(store, environment, shiftOptions.fence)
       const { signal, done } = deadline(`moving the traffic of ${environment}`, shiftOptions)
@@ -96,16 +108,32 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
         done()
       }
     },
+    hold: ({ mode, service }, { signal, deadlineMs }) =>
+      edge.hold(
+        { environment, mode, ...(service === undefined ? {} : { service }) },
+        { signal, deadlineMs: Math.min(deadlineMs, HOLD_MS) },
+      ),
+    urls: publicUrls,
+    usage: () => inspect(environment),
+  })
 
-    async retire(environment: string, release: string, retireOptions: MutationOptions): Promise<Retired> {
-      const { store, retirer } = await opening
-      await acceptFence(store, environment, retireOptions.fence)
-      return fleets.run(release, () => retirer.retire(environment, release, retireOptions))
-    },
-
-    samples: (environment: string, query: SampleStreamQuery) =>
-      targetSamples(edge, environment, untilClosed(query), log),
-    logs: (query: LogQuery) => targetLogs(runtime, untilClosed(query)),
+  return {
+    name: 'local',
+    ready,
+    open: ({ key }) => ({
+      capabilities,
+      fleets: fleetsOf(key),
+      traffic: trafficOf(key),
+      witness: localWitness(key, { edge, runtime, log, untilClosed }),
+      runner,
+      deliver: async (artifact) => {
+        await options.files(artifact)
+      },
+      async resolve(settings) {
+        const { edge: given } = settings as unknown as LocalSettings
+        return { ...settings, edge: { ...given, httpPort: await resolveHttpPort(key, given, publicPorts) } }
+      },
+    }),
 
     async close() {
       closed.abort(new SluiceError('CANCELLED', 'the target was closed'))
@@ -115,10 +143,12 @@ export function localTarget(options: LocalTargetOptions): LocalTarget {
   }
 }
 
-async function openParts(options: LocalTargetOptions & { readonly runtime: Runtime }, fleets: Mutex): Promise<Parts> {
-  const { edge, runtime, home, environmentOf } = options
+async function openParts(
+  options: LocalTargetOptions & { readonly runtime: Runtime; readonly inherited: Readonly<Record<string, string>> },
+  fleets: Mutex,
+): Promise<Parts> {
+  const { edge, runtime, home, environmentOf, inherited } = options
   const { clock = systemClock, log = silentLog, ports = freePorts() } = options
-  const { inherited = userEnvironment({}, process.execPath) } = options
   const store = await EnvironmentStore.open(home.instances)
   const traffic = new Traffic({ edge, runtime, store })
   const launcher = new InstanceLauncher({ runtime, store, ports, clock, environmentOf, inherited })
@@ -147,15 +177,17 @@ function capabilitiesOn(edge: {
   readonly perInstance: boolean
 }): TargetCapabilities {
   return {
-    name: 'local',
     weights: 'any',
     canLower: true,
     assignment: 'visitor',
     perInstance: edge.perInstance,
     sampleSeconds: edge.sampleSeconds,
+    sampleLagSeconds: 0,
     reactionSeconds: edge.reactionMs / 1000,
     warmStandby: true,
     ownsShift: false,
+    previews: true,
+    pace: { inspectMs: 1000, launchMs: 60_000, shiftMs: 15_000, quietMs: 0 },
   }
 }
 

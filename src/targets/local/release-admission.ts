@@ -27,7 +27,7 @@ export async function admitRelease(
   const { environment, id } = record
   const known = store.release(environment, id)
   if (known !== null) return
-  const tree = await parts.files(record)
+  const tree = await parts.files(record.artifact)
   const previewKey = await parts.previewKeyOf?.(environment)
   for (let attempt = 1; ; attempt++) {
     const internalPorts = await launcher.internalPorts(record.services.filter(isRouted).map(({ name }) => name))

@@ -1,10 +1,10 @@
-import type { RoutedRelease, RoutedService, RouteTable, TrafficSplit } from '../../edge/edge.ts'
+import type { RoutedRelease, RoutedService, RouteTable } from '../../edge/edge.ts'
 import type { ReleaseRecord, ReleaseService } from '../../model/release.ts'
+import type { TrafficSplit } from '../../model/traffic-split.ts'
 import type { StoredEnvironment, StoredRelease } from './environment-store.ts'
+import { localSettings } from './local-settings.ts'
 import { servedFolder } from './release-files.ts'
 import type { RunState } from './runtime.ts'
-
-export const noTraffic: TrafficSplit = { base: null, candidate: null, weight: 0, salt: '' }
 
 /** Everything the edge is told about an environment, from what is stored and what runs. `routed` picks the instances. */
 export function routeTable(options: {
@@ -14,14 +14,15 @@ export function routeTable(options: {
   readonly routed: (run: RunState) => boolean
 }): RouteTable {
   const { stored, split, runs, routed } = options
-  const { edge, stickiness } = governingRelease(stored, split)
+  const governing = governingRelease(stored, split)
+  const { edge } = localSettings(governing)
   return {
     environment: stored.environment,
     fence: stored.fence,
     listeners: { http: edge.httpPort, https: edge.httpsPort, redirectToHttps: edge.redirectToHttps },
     certificates: edge.certificates,
     split,
-    stickiness,
+    stickiness: governing.stickiness,
     previewKey: stored.previewKey,
     limits: edge.limits,
     releases: stored.releases.map((release) => routedRelease(release, runs.filter(routed))),

@@ -7,10 +7,10 @@ import type { RunState, Runtime } from './runtime.ts'
 const POLL_MS = 200
 
 /** The last lines of each log (stopped instances first), then, when asked, what is added, also by new instances. */
-export async function* targetLogs(runtime: Runtime, query: LogQuery): AsyncIterable<LogLine> {
+export async function* targetLogs(runtime: Runtime, environment: string, query: LogQuery): AsyncIterable<LogLine> {
   const { tail, follow, signal } = query
-  const removed = (await runtime.list({ removed: true })).filter((run) => matches(run, query))
-  const present = (await runtime.list()).filter((run) => matches(run, query))
+  const removed = (await runtime.list({ removed: true })).filter((run) => matches(run, environment, query))
+  const present = (await runtime.list()).filter((run) => matches(run, environment, query))
   const followers = new Map<string, { readonly run: RunState; readonly follower: LogFollower }>()
   // Opened before the tails are read: a line may come twice at the seam, but none is missed.
   for (const run of present) followers.set(run.id, { run, follower: await LogFollower.open(run.logFile, 'end') })
@@ -19,7 +19,7 @@ export async function* targetLogs(runtime: Runtime, query: LogQuery): AsyncItera
     for (const line of await tailOf(run.logFile, tail)) yield logLine(run, line)
   }
   while (follow && !signal.aborted) {
-    for (const run of (await runtime.list()).filter((each) => matches(each, query))) {
+    for (const run of (await runtime.list()).filter((each) => matches(each, environment, query))) {
       if (!followers.has(run.id)) {
         followers.set(run.id, { run, follower: await LogFollower.open(run.logFile, 'start') })
       }
@@ -35,9 +35,9 @@ export async function* targetLogs(runtime: Runtime, query: LogQuery): AsyncItera
   }
 }
 
-function matches(run: RunState, query: LogQuery): boolean {
+function matches(run: RunState, environment: string, query: LogQuery): boolean {
   return (
-    run.environment === query.environment &&
+    run.environment === environment &&
     (query.service === undefined || run.service === query.service) &&
     (query.release === undefined || run.release === query.release)
   )

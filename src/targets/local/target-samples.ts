@@ -1,7 +1,7 @@
 import type { Edge } from '../../edge/edge.ts'
 import { sleep } from '../../support/clock.ts'
 import type { Log } from '../../support/log.ts'
-import type { SampleBatchOfTarget, SampleStreamQuery } from '../target.ts'
+import type { SampleBatch, SampleStreamQuery } from '../target.ts'
 
 const POLL_MS = 250
 const RETRY_MS = 1000
@@ -12,7 +12,7 @@ export async function* targetSamples(
   environment: string,
   query: SampleStreamQuery,
   log: Log,
-): AsyncIterable<SampleBatchOfTarget> {
+): AsyncIterable<SampleBatch> {
   const { signal } = query
   let { after } = query
   let isAway = false

@@ -1,9 +1,10 @@
-import type { Drained, DrainTarget, Edge, EdgeEnvironment, EdgeInstance, TrafficSplit } from '../../edge/edge.ts'
+import type { Drained, DrainTarget, Edge, EdgeEnvironment, EdgeInstance } from '../../edge/edge.ts'
 import { SluiceError } from '../../model/error.ts'
+import { noTraffic, type TrafficSplit } from '../../model/traffic-split.ts'
 import { sleep } from '../../support/clock.ts'
 import type { EnvironmentStore } from './environment-store.ts'
 import { Mutex } from './mutex.ts'
-import { noTraffic, routeTable } from './route-table.ts'
+import { routeTable } from './route-table.ts'
 import type { RunState, Runtime } from './runtime.ts'
 
 const CALL_MS = 10_000
@@ -157,13 +158,6 @@ export interface JoinOptions {
   /** Throws when the instance ended. */
   readonly assertAlive: (id: string) => Promise<void>
   readonly isLate: () => boolean
-}
-
-/** Share of the traffic that leads to a release, 0..1. */
-export function shareOf(release: string, split: TrafficSplit | null): number {
-  if (split === null) return 0
-  const ofCandidate = split.candidate === release ? split.weight : 0
-  return split.base === release ? 1 - (split.candidate === null ? 0 : split.weight) + ofCandidate : ofCandidate
 }
 
 function notSeenHealthy(missing: readonly string[], seen: readonly EdgeInstance[]): SluiceError {

@@ -1,6 +1,6 @@
-import type { EdgeLimits } from '../../../model/release.ts'
 import type { RouteTable } from '../../edge.ts'
 import { edgeAnswers } from '../../edge-answers.ts'
+import type { EdgeLimits } from '../../edge-settings.ts'
 import type { BackendKind, Pool, PooledBackend } from '../pool.ts'
 import { internalRules, logFormat, publicRules } from './frontend-rules.ts'
 

@@ -1,5 +1,5 @@
-import type { EdgeLimits } from '../../../model/release.ts'
 import { VISITOR_COOKIE, visitorCookie, WEIGHT_STEPS } from '../../assignment.ts'
+import type { EdgeLimits } from '../../edge-settings.ts'
 
 /** Fields of a line of the request log, after the mark; `parseLogLine` reads them in this order. */
 const logFields = [

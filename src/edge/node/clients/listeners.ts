@@ -1,5 +1,5 @@
-import type { EdgeLimits } from '../../../model/release.ts'
 import type { RouteTable } from '../../edge.ts'
+import type { EdgeLimits } from '../../edge-settings.ts'
 import { type RouteIndex, routeIndex } from '../../route-index.ts'
 import type { Tables } from '../../table.ts'
 import type { Entrance } from '../core.ts'

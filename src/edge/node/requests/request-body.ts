@@ -1,5 +1,5 @@
-import type { EdgeLimits } from '../../../model/release.ts'
 import type { EdgeAnswerCode } from '../../edge-answers.ts'
+import type { EdgeLimits } from '../../edge-settings.ts'
 import type { ClientRequest } from '../clients/reply.ts'
 import type { UpstreamConnection } from '../instances/upstream-connection.ts'
 import type { RequestHead } from './request-head.ts'

@@ -9,7 +9,7 @@ import { freePorts } from '../ports.ts'
 import { processRuntime } from '../process-runtime.ts'
 import type { RunState } from '../runtime.ts'
 import { appFolder, eventually } from './fixture.ts'
-import { releaseRecord } from './local-world.ts'
+import { environment, releaseRecord } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'
 
 const home = homeAt(process.argv[2] ?? '')
@@ -17,26 +17,26 @@ const closes = process.argv[3] === 'close'
 const bootMs = closes ? undefined : process.argv[3]
 const runtime = processRuntime({ directory: home.instances })
 const edge = new PlainEdge()
-const target = localTarget({
+const kind = localTarget({
   edge,
   runtime,
   home,
   files: async () => appFolder,
   environmentOf: async () => (bootMs === undefined ? {} : { APP_LISTEN_DELAY_MS: bootMs }),
 })
+const target = kind.open({ key: environment, settings: {} })
 const release = releaseRecord({ id: 'r1', httpPort: await freePorts().pick(new Set()) })
 const { signal } = new AbortController()
-const scaling = target.scale(release, { web: 2 }, { signal, deadlineMs: 30_000, fence: 1 })
+const scaling = target.fleets.scale(release, { web: 2 }, { signal, deadlineMs: 30_000, fence: 1 })
 const instances =
   bootMs === undefined ? (await scaling).instances : await eventually(async () => twoOf(await runtime.list()))
 process.stdout.write(JSON.stringify(instances.map(({ id, pid }) => ({ id, pid }))))
 
 if (closes) {
-  const readers = [
-    target.logs({ environment: release.environment, tail: 1, follow: true, signal }),
-    target.samples(release.environment, { signal }),
-  ].map(readToTheEnd)
-  await target.close()
+  const readers = [target.witness.logs({ tail: 1, follow: true, signal }), target.witness.samples({ signal })].map(
+    readToTheEnd,
+  )
+  await kind.close()
   await Promise.all(readers)
   await edge.close()
 }

@@ -2,6 +2,7 @@ import type { Edge } from '../../../edge/edge.ts'
 import type { ReleaseRecord, ReleaseService } from '../../../model/release.ts'
 import { homeAt } from '../../../support/home.ts'
 import type { ReleaseOptions, TargetUnderTest } from '../../target.contract.ts'
+import type { Target } from '../../target.ts'
 import type { LocalTargetOptions } from '../local-context.ts'
 import { type LocalTarget, localTarget } from '../local-target.ts'
 import { freePorts } from '../ports.ts'
@@ -13,14 +14,19 @@ import { PlainEdge } from './plain-edge.ts'
 export const environment = 'shop.test'
 
 export interface LocalWorld extends TargetUnderTest {
-  readonly target: LocalTarget
+  readonly target: LocalPlace
+  /** What an engine is given. */
+  readonly kind: LocalTarget
   readonly edge: Edge
   readonly runtime: Runtime
   readonly folder: string
   readonly httpPort: number
   /** Another target on the same machine, as after a restart of the control plane. */
-  restart(options?: Partial<LocalTargetOptions>): LocalTarget
+  restart(options?: Partial<LocalTargetOptions>): LocalPlace
 }
+
+/** The environment of a world, as one target sees it. */
+export type LocalPlace = Target & Pick<LocalTarget, 'ready' | 'close'>
 
 /** A local target in a folder of its own with a real edge. */
 export async function localWorld(
@@ -38,8 +44,9 @@ export async function localWorld(
   const ports = freePorts()
   const httpPort = await ports.pick(new Set())
   const targets: LocalTarget[] = []
-  const restart = (options: Partial<LocalTargetOptions> = {}) => {
-    const target = localTarget({
+  const name = given.name ?? environment
+  const open = (options: Partial<LocalTargetOptions> = {}) => {
+    const kind = localTarget({
       edge,
       runtime,
       home,
@@ -50,19 +57,25 @@ export async function localWorld(
       ...given.options,
       ...options,
     })
-    targets.push(target)
-    return target
+    targets.push(kind)
+    return kind
   }
-  const target = restart()
+  const placeOf = (kind: LocalTarget): LocalPlace => ({
+    ...kind.open({ key: name, settings: {} }),
+    ready: kind.ready,
+    close: () => kind.close(),
+  })
+  const kind = open()
   return {
-    target,
+    target: placeOf(kind),
+    kind,
     edge,
     runtime,
     folder: folder.path,
     httpPort,
-    environment: given.name ?? environment,
-    restart,
-    release: (options) => ({ ...releaseRecord({ ...options, httpPort }), environment: given.name ?? environment }),
+    environment: name,
+    restart: (options) => placeOf(open(options)),
+    release: (options) => ({ ...releaseRecord({ ...options, httpPort }), environment: name }),
     get: (path) => getOnce(`http://127.0.0.1:${httpPort}${path}`),
     async kill(id) {
       process.kill((await runtime.inspect(id))?.pid ?? Number.NaN, 'SIGKILL')
@@ -103,24 +116,29 @@ export function releaseRecord(options: ReleaseOptions & { readonly httpPort: num
       appService({ name: 'web', env, routes: [{ path: '/' }] }, readyMs),
       ...more.map((service) => appService(service, readyMs)),
     ],
-    edge: {
-      httpPort,
-      httpsPort: null,
-      redirectToHttps: false,
-      certificates: [],
-      limits: {
-        headerBytes: 32_768,
-        bodyBytes: 0,
-        headersMs: 10_000,
-        bodyIdleMs: 30_000,
-        responseMs: 60_000,
-        keepAliveMs: 75_000,
-        connections: 10_000,
-        holdQueue: 1000,
-        holdMs: 15_000,
+    target: {
+      name: 'local',
+      settings: {
+        edge: {
+          httpPort,
+          httpsPort: null,
+          redirectToHttps: false,
+          certificates: [],
+          limits: {
+            headerBytes: 32_768,
+            bodyBytes: 0,
+            headersMs: 10_000,
+            bodyIdleMs: 30_000,
+            responseMs: 60_000,
+            keepAliveMs: 75_000,
+            connections: 10_000,
+            holdQueue: 1000,
+            holdMs: 15_000,
+          },
+        },
       },
-      keepAssetsOfReleases: 2,
     },
+    keepAssetsOfReleases: 2,
     stickiness: true,
     secrets: {},
     database: null,

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import type { ReleaseRecord } from '../../model/release.ts'
 import { publicUrls } from './public-urls.ts'
-import type { ReleaseRecord } from './release.ts'
 
 const release = (edge: { httpPort: number | null; httpsPort: number | null }) =>
   ({
-    edge,
+    target: { name: 'local', settings: { edge } },
     services: [
       { kind: 'web', routes: [{ path: '/api' }] },
       { kind: 'worker', routes: [] },

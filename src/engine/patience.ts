@@ -1,0 +1,46 @@
+import type { ReleaseRecord } from '../model/release.ts'
+import type { TargetCapabilities } from '../targets/target.ts'
+
+/** How long the engine waits for a place: all of it follows from how long things take there. Times in milliseconds. */
+export interface Patience {
+  /** Longest pause between two looks of a judgement. */
+  readonly tickMs: number
+  /** A new release without a ready instance for this long is dead. */
+  readonly deadMs: number
+  /** Until an order to the router is in force. */
+  readonly shiftMs: number
+  /** Until a release that has all traffic is seen answering. */
+  readonly seenMs: number
+  /** One question to an application, by a probe or a check. */
+  readonly askMs: number
+  /** What the witness knows by now, at once. */
+  readonly readMs: number
+  /** Everything that a place may have to bring back after a start. */
+  readonly restoreMs: number
+  readonly launchMs: (release: Pick<ReleaseRecord, 'services'>) => number
+  readonly retireMs: (release: Pick<ReleaseRecord, 'services'> | null) => number
+}
+
+/** Looks in a row without a ready instance. */
+const DEAD_LOOKS = 3
+/** Slow applications, not slow places. */
+const ASK_MS = 10_000
+
+export function patienceWith({ pace }: Pick<TargetCapabilities, 'pace'>): Patience {
+  const { inspectMs, launchMs, shiftMs, quietMs } = pace
+  return {
+    tickMs: inspectMs,
+    deadMs: DEAD_LOOKS * inspectMs,
+    shiftMs,
+    seenMs: shiftMs + quietMs,
+    askMs: ASK_MS,
+    readMs: 5 * inspectMs,
+    restoreMs: 5 * launchMs,
+    launchMs: ({ services }) => Math.max(0, ...services.map(({ health }) => health.readyMs)) + launchMs,
+    retireMs: (release) => farewellMs(release) + quietMs + 2 * shiftMs,
+  }
+}
+
+function farewellMs(release: Pick<ReleaseRecord, 'services'> | null): number {
+  return Math.max(0, ...(release?.services ?? []).map(({ drainMs, stopGraceMs }) => drainMs + stopGraceMs))
+}
