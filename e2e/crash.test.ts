@@ -12,11 +12,11 @@ beforeAll(async () => {
   place = await installation({ environments: { [environment]: 'rolling' } })
   must(await place.sluice('deploy', environment), 'succeeded')
   visitors = await startVisitors(place)
-}, 60_000)
+})
 afterAll(async () => {
   await visitors?.stop()
   await place?.remove()
-}, 60_000)
+})
 
 // All boundaries of all strategies: `npm run bench -- crash`.
 test('a control plane that is killed between the work of a step and its record loses nothing and disturbs nobody', async () => {
@@ -29,4 +29,4 @@ test('a control plane that is killed between the work of a step and its record l
   expect(wrong).toEqual([])
   expect(killed).toBe(work.length)
   expect((await visitors.stats()).failures).toEqual([])
-}, 180_000)
+})

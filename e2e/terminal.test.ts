@@ -21,8 +21,8 @@ beforeAll(async () => {
   place = await installation({ environments: { e: 'rolling', f: 'rolling', g: { name: 'blue-green', bake: '4s' } } })
   // The first release of an environment has nothing to bake against.
   must(await place.sluice('deploy', 'g'), 'succeeded')
-}, 60_000)
-afterAll(() => place?.remove(), 60_000)
+})
+afterAll(() => place?.remove())
 
 /** Runs the command line in a pseudo-terminal; answers what the screen got, both outputs together. */
 async function inTerminal(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<string> {
@@ -40,112 +40,89 @@ async function inTerminal(args: readonly string[], variables: Readonly<Record<st
 
 const inPseudoTerminal = test.skipIf(!hasScript && process.env.CI !== 'true')
 
-inPseudoTerminal(
-  'in a terminal a deployment is a picture drawn in place, in a CI job a line per change',
-  async () => {
-    const screen = await inTerminal(['deploy', 'e'])
-    expect(screen).toContain('\u001b[?25l')
-    expect(screen).toContain('\u001b[?25h')
-    expect(screen).toContain('A\r\u001b[0J')
-    expect(screen).toMatch(/✓ launch/)
-    expect(screen).toContain('100 % on the new release')
-    expect(screen).toMatch(/succeeded: .* is served by r\d+/)
+inPseudoTerminal('in a terminal a deployment is a picture drawn in place, in a CI job a line per change', async () => {
+  const screen = await inTerminal(['deploy', 'e'])
+  expect(screen).toContain('\u001b[?25l')
+  expect(screen).toContain('\u001b[?25h')
+  expect(screen).toContain('A\r\u001b[0J')
+  expect(screen).toMatch(/✓ launch/)
+  expect(screen).toContain('100 % on the new release')
+  expect(screen).toMatch(/succeeded: .* is served by r\d+/)
 
-    for (const variables of [{ CI: 'true' }, { TERM: 'dumb' }]) {
-      const log = await inTerminal(['deploy', 'f'], variables)
-      expect(log).not.toContain('\u001b[')
-      expect(log).toMatch(/✓ launch: [12] instances ready/)
-    }
-  },
-  90_000,
-)
+  for (const variables of [{ CI: 'true' }, { TERM: 'dumb' }]) {
+    const log = await inTerminal(['deploy', 'f'], variables)
+    expect(log).not.toContain('\u001b[')
+    expect(log).toMatch(/✓ launch: [12] instances ready/)
+  }
+})
 
 inPseudoTerminal.each([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
-] as const)(
-  '%s while the picture is drawn gives the cursor back, and the deployment goes on',
-  async (signal, code) => {
-    const { pid, screen, exitCode, script } = await drawing('g', signal, 80, 24)
-    await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
-    expect(screen.isCursorShown).toBe(false)
-    process.kill(pid, signal)
-    expect(await exitCode()).toBe(code)
-    if (script.exitCode === null) await once(script, 'exit')
-    expect(screen.isCursorShown).toBe(true)
-    expect(screen.text.join('\n')).toMatch(/d\d+ goes on by itself/)
-    expect(titles(screen)).toHaveLength(1)
-    expect(await endOf('g')).toBe('succeeded')
-  },
-  90_000,
-)
+] as const)('%s while the picture is drawn gives the cursor back, and the deployment goes on', async (signal, code) => {
+  const { pid, screen, exitCode, script } = await drawing('g', signal, 80, 24)
+  await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
+  expect(screen.isCursorShown).toBe(false)
+  process.kill(pid, signal)
+  expect(await exitCode()).toBe(code)
+  if (script.exitCode === null) await once(script, 'exit')
+  expect(screen.isCursorShown).toBe(true)
+  expect(screen.text.join('\n')).toMatch(/d\d+ goes on by itself/)
+  expect(titles(screen)).toHaveLength(1)
+  expect(await endOf('g')).toBe('succeeded')
+})
 
-inPseudoTerminal(
-  'a terminal that is closed takes the command line along, and the deployment goes on',
-  async () => {
-    const { screen, exitCode, script } = await drawing('g', 'closed', 80, 24)
-    await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
-    script.kill('SIGKILL')
-    expect(await exitCode()).toBe(129)
-    expect(await endOf('g')).toBe('succeeded')
-  },
-  90_000,
-)
+inPseudoTerminal('a terminal that is closed takes the command line along, and the deployment goes on', async () => {
+  const { screen, exitCode, script } = await drawing('g', 'closed', 80, 24)
+  await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
+  script.kill('SIGKILL')
+  expect(await exitCode()).toBe(129)
+  expect(await endOf('g')).toBe('succeeded')
+})
 
-inPseudoTerminal(
-  'a window that is made small and large again shows one picture that fits',
-  async () => {
-    const { screen, tty, exitCode } = await drawing('g', 'resized', 90, 24)
-    await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
-    for (const [columns, rows] of [
-      [32, 24],
-      [32, 5],
-      [100, 30],
-    ] as const) {
-      const seen = screen.writes
-      screen.resize(columns, rows)
-      await call('stty', ['-F', tty, 'cols', String(columns), 'rows', String(rows)])
-      await until(() => screen.writes > seen + 3)
-      expect(titles(screen), `${columns} × ${rows}`).toHaveLength(1)
-      expect(screen.text.length).toBeLessThan(rows)
-    }
-    expect(await exitCode()).toBe(0)
-    expect(titles(screen)).toHaveLength(1)
-    expect(screen.isCursorShown).toBe(true)
-  },
-  90_000,
-)
+inPseudoTerminal('a window that is made small and large again shows one picture that fits', async () => {
+  const { screen, tty, exitCode } = await drawing('g', 'resized', 90, 24)
+  await until(() => screen.text.some((line) => line.includes('100 % on the new release')))
+  for (const [columns, rows] of [
+    [32, 24],
+    [32, 5],
+    [100, 30],
+  ] as const) {
+    const seen = screen.writes
+    screen.resize(columns, rows)
+    await call('stty', ['-F', tty, 'cols', String(columns), 'rows', String(rows)])
+    await until(() => screen.writes > seen + 3)
+    expect(titles(screen), `${columns} × ${rows}`).toHaveLength(1)
+    expect(screen.text.length).toBeLessThan(rows)
+  }
+  expect(await exitCode()).toBe(0)
+  expect(titles(screen)).toHaveLength(1)
+  expect(screen.isCursorShown).toBe(true)
+})
 
 inPseudoTerminal.each([
   ['Ctrl-C', '\u0003', 130],
   ['no', 'n', 0],
-] as const)(
-  '%s at the question of `init` writes nothing and gives the cursor back',
-  async (_what, key, code) => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-ask-'))
-    await writeFile(
-      join(folder, 'package.json'),
-      JSON.stringify({ name: 'shop', scripts: { start: 'node server.js' } }),
-    )
-    await writeFile(join(folder, 'server.js'), '')
-    const env: Record<string, string | undefined> = { ...process.env, SLUICE_HOME: place.home, TERM: 'xterm' }
-    delete env.CI
-    const command = `stty cols 80 rows 24; exec ${process.execPath} ${bin} init`
-    const script = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: folder, env })
-    let shown = ''
-    script.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
-    const ended = once(script, 'close')
-    await until(() => shown.includes('Write the configuration?'))
-    script.stdin.write(key)
-    await ended
-    expect(script.exitCode).toBe(code)
-    expect(shown.lastIndexOf('\u001b[?25h')).toBeGreaterThanOrEqual(shown.lastIndexOf('\u001b[?25l'))
-    expect(shown.includes('interrupted')).toBe(code === 130)
-    expect(await readdir(folder)).toEqual(['package.json', 'server.js'])
-    await removeFolder(folder)
-  },
-  60_000,
-)
+] as const)('%s at the question of `init` writes nothing and gives the cursor back', async (_what, key, code) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-ask-'))
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'shop', scripts: { start: 'node server.js' } }))
+  await writeFile(join(folder, 'server.js'), '')
+  const env: Record<string, string | undefined> = { ...process.env, SLUICE_HOME: place.home, TERM: 'xterm' }
+  delete env.CI
+  const command = `stty cols 80 rows 24; exec ${process.execPath} ${bin} init`
+  const script = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], { cwd: folder, env })
+  let shown = ''
+  script.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  const ended = once(script, 'close')
+  await until(() => shown.includes('Write the configuration?'))
+  script.stdin.write(key)
+  await ended
+  expect(script.exitCode).toBe(code)
+  expect(shown.lastIndexOf('\u001b[?25h')).toBeGreaterThanOrEqual(shown.lastIndexOf('\u001b[?25l'))
+  expect(shown.includes('interrupted')).toBe(code === 130)
+  expect(await readdir(folder)).toEqual(['package.json', 'server.js'])
+  await removeFolder(folder)
+})
 
 test('completion knows the releases of a running control plane', async () => {
   must(await place.sluice('deploy', 'f'), 'succeeded')

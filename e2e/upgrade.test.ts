@@ -9,8 +9,8 @@ let place: Installation
 beforeAll(async () => {
   place = await installation({ environments: { e: 'rolling' } })
   must(await place.sluice('deploy', 'e'), 'succeeded')
-}, 60_000)
-afterAll(() => place?.remove(), 60_000)
+})
+afterAll(() => place?.remove())
 
 const latest = async () => {
   const { document } = await place.sluice('status', 'e')
@@ -58,7 +58,7 @@ test('up replaces a control plane of another version while a release bakes, and 
   const { requests, failures } = await traffic.stop()
   expect(requests).toBeGreaterThan(100)
   expect(failures).toEqual([])
-}, 120_000)
+})
 
 test('up keeps the deployment that ramps and the one that waits for it, and each ends as it should', async () => {
   const traffic = await visitors()
@@ -76,4 +76,4 @@ test('up keeps the deployment that ramps and the one that waits for it, and each
   const { requests, failures } = await traffic.stop()
   expect(requests).toBeGreaterThan(100)
   expect(failures).toEqual([])
-}, 120_000)
+})

@@ -3,12 +3,12 @@ import { Agent, createServer, request, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../../e2e/support/free-port.ts'
 import type { Edge } from '../../src/edge/edge.ts'
 import { startNodeEdge } from '../../src/edge/node/start.ts'
 import { routeTable } from '../../src/edge/testing/route-tables.ts'
 import { explain, policyFrom, start, step } from '../../src/judge/index.ts'
 import type { Sample } from '../../src/model/sample.ts'
+import { freePort } from '../../src/support/testing/free-port.ts'
 import { random } from './random.ts'
 
 export interface RealOptions {

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { get } from 'node:http'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../../e2e/support/free-port.ts'
 import { installation, must, numberOption } from '../../e2e/support/installation.ts'
 import { median } from '../../e2e/support/stats.ts'
 import { startTraffic } from '../../e2e/support/traffic/start.ts'
 import type { Traffic } from '../../e2e/support/traffic/traffic.ts'
+import { freePort } from '../../src/support/testing/free-port.ts'
 import { plainTable } from '../support/table.ts'
 
 const app = resolve(import.meta.dirname, '../../e2e/apps/app.mjs')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { removeFolder } from '../../src/support/remove-folder.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../src/support/testing/free-port.ts'
 
 const bin = resolve(import.meta.dirname, '../../bin/sluice')
 const app = resolve(import.meta.dirname, '../apps/app.mjs')

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startTimeOf } from '../support/process-identity.ts'
+import { patiently } from '../support/testing/patiently.ts'
 import { makeWorkshop, type Workshop } from './testing/project.ts'
 
 let shop: Workshop
@@ -274,9 +275,17 @@ describe('a build', () => {
     const pids = join(shop.root, 'pids')
     await shop.write({ 'app.js': '' })
     const command = `sleep 300 & echo $! >> ${pids}; setsid sleep 300 & echo $! >> ${pids}; wait`
-    const request = shop.request({ timeoutMs: 700, service: { command } })
-    await expect(shop.builder.build(request)).rejects.toMatchObject({ code: 'BUILD_TIMEOUT' })
-    const started = (await readFile(pids, 'utf8')).trim().split('\n').map(Number)
+    const startedBefore = async (timeoutMs: number) => {
+      await rm(pids, { force: true })
+      const request = shop.request({ timeoutMs, service: { command } })
+      await expect(shop.builder.build(request)).rejects.toMatchObject({ code: 'BUILD_TIMEOUT' })
+      const lines = await readFile(pids, 'utf8').catch(() => '')
+      return lines
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(Number)
+    }
+    const started = await patiently(700, startedBefore, ({ length }) => length === 2)
     expect(started).toHaveLength(2)
     await until(() => started.every((pid) => startTimeOf(pid) === null))
     expect(await readdir(shop.home.builds)).toEqual([])

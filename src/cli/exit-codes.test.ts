@@ -229,13 +229,13 @@ test('130: Ctrl-C while the configuration is loaded, in one document', async () 
   const mark = join(folder, 'loading')
   const text = `import { writeFileSync } from 'node:fs'
 writeFileSync(${JSON.stringify(mark)}, '')
-await new Promise((done) => setTimeout(done, 9000))
+await new Promise((done) => setTimeout(done, 60_000))
 export default {}`
   await writeFile(join(folder, 'sluice.config.mjs'), text)
   const ran = sluice(['config', 'validate', '--json', '--config', 'sluice.config.mjs'], {
     cwd: folder,
     onStart: async (kill) => {
-      const deadline = Date.now() + 30_000
+      const deadline = Date.now() + 120_000
       while (!existsSync(mark) && Date.now() < deadline) await sleep(20)
       kill('SIGINT')
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ada } from '../model/testing/ada.ts'
+import { patiently } from '../support/testing/patiently.ts'
 import { appCommand } from '../targets/local/testing/fixture.ts'
 import { type LocalWorld, localWorld } from '../targets/local/testing/local-world.ts'
 import type { Deployment } from './engine.ts'
@@ -19,9 +20,16 @@ afterAll(async () => {
   await world?.close()
 })
 
-/** A first deployment of the test application with these switches. */
-async function deployApp(env: Readonly<Record<string, string>>): Promise<Deployment> {
-  const health = { path: '/health', intervalMs: 200, timeoutMs: 300, passes: 2, failures: 2, readyMs: 1500 }
+/** A first deployment of the test application with these switches, which has the time to get as far as it should. */
+function deployApp(env: Readonly<Record<string, string>>, code: string): Promise<Deployment> {
+  const isTelling = (deployment: Deployment) =>
+    deployment.reason?.code === code && (logTail(deployment) ?? []).length > 0
+  return patiently(1500, (readyMs) => deployOnce(env, readyMs), isTelling)
+}
+
+async function deployOnce(env: Readonly<Record<string, string>>, readyMs: number): Promise<Deployment> {
+  engine.renew()
+  const health = { path: '/health', intervalMs: 200, timeoutMs: readyMs / 5, passes: 2, failures: 2, readyMs }
   const { config } = deployRequest({ service: { start: appCommand(), env, health, instances: 1 } })
   const request = engine.request({}, { config: { ...config, environment: engine.environment() } })
   return engine.finished((await engine.parts.engine.deployments.deploy(ada, request)).id)
@@ -32,7 +40,7 @@ const nothingServed = 'this was the first deployment here: there is nothing to g
 beforeEach(() => engine.renew())
 
 test('instances that never open their port', async () => {
-  const deployment = await deployApp({ APP_NEVER_LISTEN: '1' })
+  const deployment = await deployApp({ APP_NEVER_LISTEN: '1' }, 'INSTANCE_NOT_LISTENING')
   expect(deployment).toMatchObject({
     state: 'failed',
     reason: {
@@ -45,7 +53,10 @@ test('instances that never open their port', async () => {
 })
 
 test('instances that never become ready, with the last 40 lines of their log', async () => {
-  const deployment = await deployApp({ APP_HEALTH_DELAY_MS: '60000', APP_LOG_BYTES_PER_S: '50000' })
+  const deployment = await deployApp(
+    { APP_HEALTH_DELAY_MS: '600000', APP_LOG_BYTES_PER_S: '50000' },
+    'INSTANCE_NEVER_READY',
+  )
   expect(deployment).toMatchObject({
     state: 'failed',
     reason: {
@@ -58,7 +69,7 @@ test('instances that never become ready, with the last 40 lines of their log', a
 })
 
 test('instances that crash, with their exit code', async () => {
-  const deployment = await deployApp({ APP_CRASH_AFTER_MS: '0', APP_EXIT_CODE: '7' })
+  const deployment = await deployApp({ APP_CRASH_AFTER_MS: '0', APP_EXIT_CODE: '7' }, 'INSTANCE_CRASHED')
   expect(deployment).toMatchObject({
     state: 'failed',
     reason: {
@@ -72,7 +83,7 @@ test('instances that crash, with their exit code', async () => {
 })
 
 test('instances whose health answers with an error', async () => {
-  expect(await deployApp({ APP_HEALTH_STATUS: '503' })).toMatchObject({
+  expect(await deployApp({ APP_HEALTH_STATUS: '503' }, 'INSTANCE_UNHEALTHY')).toMatchObject({
     state: 'failed',
     reason: {
       code: 'INSTANCE_UNHEALTHY',

@@ -26,7 +26,7 @@ beforeAll(async () => {
     }),
   )
   run(tsc, '-p', build)
-}, 60_000)
+})
 afterAll(async () => {
   await rm(consumer, { recursive: true, force: true })
 })
@@ -74,4 +74,4 @@ test('anyone can import the judge from `sluice/judge`, with its types, and judge
   const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
   run(tsc, 'judge.ts', '--strict', '--module', 'nodenext', '--target', 'es2024', ...types)
   expect(run('judge.js')).toMatch(/^retreat: .*requests failed on the new release/)
-}, 60_000)
+})

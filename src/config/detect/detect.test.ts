@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ResolvedConfig } from '../../model/resolved-config.ts'
 import { killGroup } from '../../support/run.ts'
+import { freePort } from '../../support/testing/free-port.ts'
 import { loadConfig } from '../load.ts'
 import { resolveConfig } from '../resolve.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
@@ -202,34 +201,25 @@ test('a server of node:http alone, written by init as JSON, starts and answers',
   const server = `require('node:http').createServer((q, r) => r.end('up')).listen(process.env.PORT, process.env.HOST)`
   const { dir, config } = await initialised({ ...packageJson({ name: 'bare' }), 'server.js': server }, 'json')
   const { service } = only(config)
-  const port = await freePort()
-  const env = { ...process.env, ...service.env, HOST: '127.0.0.1', PORT: String(port) }
-  const child = spawn('sh', ['-c', service.start ?? ''], {
-    cwd: join(dir, service.directory),
-    env,
-    detached: true,
-    stdio: 'ignore',
-  })
-  onTestFinished(() => killGroup(child.pid))
   for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) }).catch(() => null)
-    if (answer !== null) {
-      expect(await answer.text()).toBe('up')
-      return
+    const port = await freePort()
+    const env = { ...process.env, ...service.env, HOST: '127.0.0.1', PORT: String(port) }
+    const child = spawn('sh', ['-c', service.start ?? ''], {
+      cwd: join(dir, service.directory),
+      env,
+      detached: true,
+      stdio: 'ignore',
+    })
+    onTestFinished(() => killGroup(child.pid))
+    while (child.exitCode === null) {
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) }).catch(() => null)
+      if (answer !== null && (await answer.text()) === 'up') return
+      await sleep(30)
     }
-    await sleep(30)
+    // Somebody else has taken the port in between.
+    expect(child.exitCode).toBe(1)
   }
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 test('FastAPI on uvicorn, by requirements.txt', async () => {
   const { detected, config } = await initialised({

@@ -41,7 +41,7 @@ export const holdCases: readonly EdgeCase[] = [
       expect((await site.inspect()).hold).toEqual([{ service: 'web', mode: 'wait' }])
       const waiting = [site.ask(), site.ask()]
       const gone = openRequest(site, '/gone')
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, 1000))
       expect(app.seen).toEqual([])
       gone.abort()
       await until('the edge has noticed the abort', () => gone.seen.broken)
@@ -89,7 +89,7 @@ export const holdCases: readonly EdgeCase[] = [
   {
     name: 'a wait ends with 503 at its limit, and a full queue refuses at once',
     async run(world) {
-      const site = await world.serve([await world.app()], { limits: { holdMs: 400, holdQueue: 2 } })
+      const site = await world.serve([await world.app()], { limits: { holdMs: 1500, holdQueue: 2 } })
       await world.edge.hold({ environment: site.table.environment, mode: 'wait' })
       const answers = await Promise.all([site.ask(), site.ask(), site.ask()])
       expect(answers.map(({ status }) => status)).toEqual([503, 503, 503])

@@ -99,11 +99,11 @@ export const limitCases: readonly EdgeCase[] = [
   {
     name: 'an application that does not answer in time is 504, a stream that has begun may last',
     async run(world) {
-      const site = await world.serve([await world.app()], { limits: { responseMs: 300 } })
+      const site = await world.serve([await world.app()], { limits: { responseMs: 1500 } })
       const answer = await site.ask('/deaf')
       expect([answer.status, answer.headers['x-sluice-error']]).toEqual([504, 'APP_TIMEOUT'])
-      const stream = await site.ask('/sse?count=8&every=100')
-      expect(stream.body).toContain('data: 7')
+      const stream = await site.ask('/sse?count=9&every=250')
+      expect(stream.body).toContain('data: 8')
     },
   },
   {

@@ -47,7 +47,7 @@ export const sampleCases: readonly EdgeCase[] = [
     name: 'bad are 5xx, dropped connections, broken answers and time-outs, not 4xx and not clients that leave',
     async run(world) {
       const app = await world.app()
-      const site = await world.serve([app], { limits: { responseMs: 300 }, health: { intervalMs: 60_000 } })
+      const site = await world.serve([app], { limits: { responseMs: 1500 }, health: { intervalMs: 60_000 } })
       await site.ask('/status/500')
       await site.ask('/status/503')
       await site.ask({ path: '/drop', method: 'POST', body: 'x' })

@@ -1,6 +1,7 @@
-import { truncate } from 'node:fs/promises'
+import { readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import type { Sample } from '../../model/sample.ts'
 import { until } from './until.ts'
 import { type EdgeCase, Site, type World } from './world.ts'
 
@@ -22,6 +23,10 @@ async function ownSite(world: World) {
   await edge.apply(site.table)
   await site.untilHealthy([app])
   return { site, app, directory, restart: async () => new Site(await restart(), site.table) }
+}
+
+function requestsOf(samples: readonly Sample[]): number {
+  return samples.reduce((sum, sample) => sum + sample.requests, 0)
 }
 
 export const survivalCases: readonly EdgeCase[] = [
@@ -64,18 +69,22 @@ export const survivalCases: readonly EdgeCase[] = [
   {
     name: 'the history of samples survives the death of the edge',
     async run(world) {
-      const { site, restart } = await ownSite(world)
+      const { site, directory, restart } = await ownSite(world)
       for (let i = 0; i < 5; i++) await site.ask('/status/200')
       const { environment } = site.table
-      const before = await site.edge.samples({ environment })
-      await new Promise((resolve) => setTimeout(resolve, 3500))
+      const before = await until('all are known', async () => {
+        const batch = await site.edge.samples({ environment })
+        return requestsOf(batch.samples) === 5 ? batch : null
+      })
+      await until('all are on the disk', async () => {
+        const lines = await readFile(join(directory, 'samples.ndjson'), 'utf8').catch(() => '')
+        const batches = lines.split('\n').filter((line) => line !== '')
+        return requestsOf(batches.flatMap((line) => (JSON.parse(line) as { samples: Sample[] }).samples)) === 5
+      })
       await killEdge(site)
       const again = await restart()
       const count = async (after?: string) =>
-        (await again.edge.samples({ environment, ...(after === undefined ? {} : { after }) })).samples.reduce(
-          (sum, sample) => sum + sample.requests,
-          0,
-        )
+        requestsOf((await again.edge.samples({ environment, ...(after === undefined ? {} : { after }) })).samples)
       expect(await count()).toBe(5)
       expect(await count(before.cursor)).toBe(0)
       await again.ask('/status/200')

@@ -145,7 +145,7 @@ export const tlsCases: readonly EdgeCase[] = [
     name: 'an HTTP/2 connection that sends pings between requests is no unfinished request',
     async run(world) {
       const site = await secureSite(world)
-      await site.apply({ limits: { ...site.table.limits, headersMs: 200 } })
+      await site.apply({ limits: { ...site.table.limits, headersMs: 1000 } })
       const session = connectHttp2(`https://127.0.0.1:${httpsPort(site)}`, { rejectUnauthorized: false })
       world.atEnd(async () => session.destroy())
       let closed = false
@@ -159,7 +159,7 @@ export const tlsCases: readonly EdgeCase[] = [
           stream.resume()
         })
       await ask()
-      for (let i = 0; i < 8; i++) {
+      for (const begun = performance.now(); performance.now() - begun < 2500; ) {
         session.ping(() => {})
         await new Promise((resolve) => setTimeout(resolve, 100))
       }

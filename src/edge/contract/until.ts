@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   condition: () => Promise<T> | T,
-  deadlineMs = 20_000,
+  deadlineMs = 120_000,
 ): Promise<NonNullable<T>> {
   const end = Date.now() + deadlineMs
   for (;;) {

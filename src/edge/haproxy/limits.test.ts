@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../support/testing/free-port.ts'
 import type { Edge } from '../edge.ts'
-import { exchange, freePort } from '../testing/http-client.ts'
+import { exchange } from '../testing/http-client.ts'
 import { routeTable } from '../testing/route-tables.ts'
 import { startTestApp, type TestApp } from '../testing/test-app.ts'
 import { findHaproxy } from './program/find-haproxy.ts'
@@ -25,7 +26,7 @@ describe.skipIf(!installed)('limits of the HAProxy edge (needs haproxy)', () => 
     edge = await startHaproxyEdge({ directory })
     app = await startTestApp({ id: 'a1', release: 'r1' })
     port = await freePort()
-    const limits = { headerBytes: 8192, bodyIdleMs: 300, responseMs: 500 }
+    const limits = { headerBytes: 8192, bodyIdleMs: 300, responseMs: 2000 }
     await edge.apply(routeTable({ http: port, fleets: { r1: [app.instance] }, limits }))
   })
   afterAll(async () => {

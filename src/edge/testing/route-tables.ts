@@ -19,7 +19,7 @@ export const testLimits: EdgeLimits = {
 export const testHealth: HealthSettings = {
   path: '/health',
   intervalMs: 250,
-  timeoutMs: 1000,
+  timeoutMs: 5000,
   passes: 1,
   failures: 2,
   readyMs: 10_000,
