@@ -18,10 +18,10 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   // Of targets only what a configuration may say of them.
   config: { imports: ['model', 'support', 'secrets', 'targets'], typesOf: ['edge'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
-  store: { imports: ['model', 'support'], typesOf: ['edge'] },
+  store: { imports: ['model', 'support'] },
   engine: {
     imports: ['model', 'support', 'store', 'strategy', 'secrets'],
-    typesOf: ['config', 'build', 'judge', 'edge', 'targets', 'databases'],
+    typesOf: ['config', 'build', 'judge', 'targets', 'databases'],
   },
   api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
   cli: {
@@ -117,4 +117,18 @@ test('the environment and the exit belong to the entry points', () => {
     return /\bprocess\.(env|exit)\b/.test(code)
   })
   expect(wrong).toEqual([])
+})
+
+test('only the local target, the edges and who puts them together know addresses, ports and processes of this machine', () => {
+  const knowing =
+    /127\.0\.0\.1|\blocalhost\b|\.address\b|node:(?:net|http|https|child_process)'|\bfrom 'undici'|\bfetch\(|\bhttpPort\b/
+  const blind = ['engine', 'gates', 'judge', 'model', 'store', 'strategy']
+  const wrong = files.filter((file) => {
+    if (isTest(file) || !blind.includes(file.split('/')[0] ?? '')) return false
+    return knowing.test(readFileSync(join(source, file), 'utf8').replace(/^\s*(\*|\/\/|\/\*\*).*$/gm, ''))
+  })
+  expect(wrong).toEqual([])
+  expect(imports.filter(({ from, to }) => blind.includes(from.split('/')[0] ?? '') && to.startsWith('edge/'))).toEqual(
+    [],
+  )
 })

@@ -8,7 +8,7 @@ export interface Tick {
 
 export interface TicksOptions {
   readonly environment: string
-  /** Where the samples go on; null: with all that the edge knows. */
+  /** Where the samples go on; null: with all that is known. */
   readonly cursor: string | null
   /** Ends the ticks with an error of the caller's. */
   readonly signal: AbortSignal
@@ -33,7 +33,7 @@ export class Ticks {
     this.#cursor = options.cursor
     this.#stop = AbortSignal.any([options.signal, options.ended, this.#closed.signal])
     this.#stop.addEventListener('abort', () => this.#resume(), { once: true })
-    this.#read(context).catch(() => {}) // a lost edge shows as missing samples; its supervisor brings it back
+    this.#read(context).catch(() => {}) // a lost router shows as missing samples
   }
 
   /** Something else than samples became known. */

@@ -8,7 +8,7 @@ import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
 import { scaleTo } from './launch.ts'
 
-/** Sets the share of visitors that the new release gets; resolves when the edge does it. */
+/** Sets the share of visitors that the new release gets; resolves when all routers do it. */
 export async function setWeight(
   context: EngineContext,
   run: DeploymentRun,

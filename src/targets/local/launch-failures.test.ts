@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EdgeInstance } from '../../edge/edge.ts'
 import { options } from '../target.contract.ts'
-import { freePorts } from './ports.ts'
+import { freePorts } from './instances/ports.ts'
 import { environment, type LocalWorld, localWorld } from './testing/local-world.ts'
 import { PlainEdge } from './testing/plain-edge.ts'
 

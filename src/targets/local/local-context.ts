@@ -4,10 +4,10 @@ import type { ReleaseRecord } from '../../model/release.ts'
 import type { Clock } from '../../support/clock.ts'
 import type { Home } from '../../support/home.ts'
 import type { Log } from '../../support/log.ts'
-import type { Ports } from './ports.ts'
-import type { PublicPorts } from './public-ports.ts'
-import type { Runtime } from './runtime.ts'
-import type { RestartPolicy } from './supervisor.ts'
+import type { Ports } from './instances/ports.ts'
+import type { Runtime } from './processes/runtime.ts'
+import type { RestartPolicy } from './processes/supervisor.ts'
+import type { PublicPorts } from './routing/public-ports.ts'
 
 export interface LocalTargetOptions {
   readonly edge: Edge

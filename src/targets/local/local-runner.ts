@@ -4,7 +4,7 @@ import { run } from '../../support/run.ts'
 import { assertEnterable, userToRunAs, userVariables } from '../../support/system-user.ts'
 import type { Ran, Runner } from '../target.ts'
 import type { LocalTargetOptions } from './local-context.ts'
-import { workingFolder } from './release-files.ts'
+import { workingFolder } from './routing/release-files.ts'
 
 /** Runs commands in a release's folder, as the user and with the environment of one of its services. */
 export function localRunner(

@@ -4,10 +4,10 @@
  * it closes the target while somebody reads its logs and samples, and then has nothing left to do.
  */
 import { homeAt } from '../../../support/home.ts'
+import { freePorts } from '../instances/ports.ts'
 import { localTarget } from '../local-target.ts'
-import { freePorts } from '../ports.ts'
-import { processRuntime } from '../process-runtime.ts'
-import type { RunState } from '../runtime.ts'
+import { processRuntime } from '../processes/process-runtime.ts'
+import type { RunState } from '../processes/runtime.ts'
 import { appFolder, eventually } from './fixture.ts'
 import { environment, releaseRecord } from './local-world.ts'
 import { PlainEdge } from './plain-edge.ts'

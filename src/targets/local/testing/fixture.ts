@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sleep } from '../../../support/clock.ts'
-import type { RunSpec, Runtime } from '../runtime.ts'
+import type { RunSpec, Runtime } from '../processes/runtime.ts'
 
 /** Helpers of this folder's tests: real folders, real processes, waiting for conditions. */
 export const appFolder = fileURLToPath(new URL('../../../../e2e/apps', import.meta.url))

@@ -10,7 +10,7 @@ import type {
 } from '../../../edge/edge.ts'
 import { SluiceError } from '../../../model/error.ts'
 import { sleep } from '../../../support/clock.ts'
-import { probe } from '../probe.ts'
+import { probe } from '../instances/probe.ts'
 
 interface Watched extends RoutedInstance {
   readonly release: string
