@@ -20,6 +20,7 @@ import type { Hold } from '../model/holds.ts'
 import type { ReleaseRecord, ReleaseTarget } from '../model/release.ts'
 import type { ReleaseState } from '../model/release-state.ts'
 import type { ResolvedConfig } from '../model/resolved-config.ts'
+import type { LatencyHistogram, StatusClasses } from '../model/sample.ts'
 import type { Step } from '../model/strategy.ts'
 import type { TrafficSplit } from '../model/traffic-split.ts'
 import type { Verdict } from '../model/verdict.ts'
@@ -42,6 +43,8 @@ export interface Tables {
   event_counter: EventCounterTable
   secrets: SecretTable
   rollbacks: RollbackTable
+  consumer_cursors: CursorTable
+  sample_minutes: SampleMinuteTable
 }
 
 interface EnvironmentTable {
@@ -178,6 +181,24 @@ interface RollbackTable {
   seconds: number
   way: string
   measured_at: Time
+}
+
+interface CursorTable {
+  consumer: string
+  source: string
+  cursor: string
+  moved_at: Time
+}
+
+interface SampleMinuteTable {
+  environment: string
+  minute: Date
+  service: string
+  release: string
+  requests: string
+  bad: string
+  status_classes: JSONColumnType<StatusClasses>
+  latency: JSONColumnType<LatencyHistogram>
 }
 
 export type Database = Kysely<Tables>
