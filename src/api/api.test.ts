@@ -113,6 +113,18 @@ test('pages by cursor, and refuses a cursor that is none', async () => {
   await expect(client.deployments({ limit: 1000 })).rejects.toMatchObject({ code: 'USAGE', exitCode: 2 })
 })
 
+test('lists in a summary leave out what takes long to find', async () => {
+  const { client } = await served()
+  const whole = await client.deploy(deployRequest(), 'a')
+  const { urls: _u, steps: _s, verdict: _v, differences: _d, ...summary } = whole
+  expect((await client.deploymentSummaries({ limit: 2, environment: 'production' })).items).toEqual([summary])
+  const [environment] = await client.environmentSummaries()
+  expect(environment).toMatchObject({ key: 'shop.production', deployment: summary })
+  expect(environment).not.toHaveProperty('fleets')
+  expect(environment?.deployment).not.toHaveProperty('steps')
+  expect((await client.environments())[0]).toMatchObject({ fleets: [], deployment: { steps: [] } })
+})
+
 test('turns a problem back into the error that was thrown', async () => {
   const { client } = await served()
   const error = await client.environment('prod').catch((thrown: unknown) => thrown)

@@ -42,7 +42,7 @@ export function createApi(options: ApiOptions): Api {
   const knowsActor = knowsItsActor(options.identify)
   app.on('GET', ['/readyz', '/healthz'], knowsActor, async (c) => {
     try {
-      await engine.deployments.list({ limit: 1 }) // asks the database and its tables
+      await engine.deployments.summaries({ limit: 1 }) // asks the database and its tables
     } catch (error) {
       throw new SluiceError('DATABASE_UNREACHABLE', `the database does not answer: ${messageOf(error)}`)
     }

@@ -5,7 +5,7 @@ import { sseFrame } from './sse.ts'
 
 export interface FollowQuery {
   readonly deployment: string
-  readonly after: number
+  readonly after: number | 'now'
   readonly signal: AbortSignal
   /** How often a silent deployment is looked at. */
   readonly idleMs: number

@@ -3,9 +3,9 @@ import { SluiceError } from '../model/error.ts'
 import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
-import { environmentParam, idempotencyHeader, idParam, pageOf, pageQuery } from './schemas/common.ts'
+import { environmentParam, idempotencyHeader, idParam, pageOf, pageQuery, viewParam } from './schemas/common.ts'
 import { deployRequestSchema } from './schemas/deploy-request.ts'
-import { deploymentSchema, rollbackCheckSchema } from './schemas/deployment.ts'
+import { deploymentSchema, deploymentSummarySchema, rollbackCheckSchema } from './schemas/deployment.ts'
 
 const tags = ['deployments']
 
@@ -23,8 +23,12 @@ const list = createRoute({
   path: '/deployments',
   tags,
   summary: 'Deployments, newest first',
-  request: { query: pageQuery },
-  responses: { 200: jsonAnswer(pageOf(deploymentSchema), 'One page'), ...invalid, ...refusals },
+  request: { query: pageQuery.extend({ view: viewParam }) },
+  responses: {
+    200: jsonAnswer(z.union([pageOf(deploymentSchema), pageOf(deploymentSummarySchema)]), 'One page'),
+    ...invalid,
+    ...refusals,
+  },
 })
 
 const get = createRoute({
@@ -103,13 +107,13 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
     return c.json(await deployments.deploy(c.get('actor'), request), 201)
   })
   app.openapi(list, async (c) => {
-    const { environment, cursor, limit } = c.req.valid('query')
-    const page = await deployments.list({
+    const { environment, cursor, limit, view } = c.req.valid('query')
+    const query = {
       limit,
       ...(cursor === undefined ? {} : { cursor }),
-      ...(environment === undefined ? {} : { environment: (await environments.get(environment)).key }),
-    })
-    return c.json(page, 200)
+      ...(environment === undefined ? {} : { environment: await environments.keyOf(environment) }),
+    }
+    return c.json(view === 'summary' ? await deployments.summaries(query) : await deployments.list(query), 200)
   })
   app.openapi(get, async (c) => c.json(await deployments.get(c.req.valid('param').id), 200))
   app.openapi(cancel, async (c) => {

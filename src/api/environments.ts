@@ -1,9 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ApiEnv } from './guard.ts'
 import type { ApiOptions } from './options.ts'
-import { jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
-import { environmentParam, listOf } from './schemas/common.ts'
-import { environmentSchema, holdModes, samplesSchema } from './schemas/environment.ts'
+import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
+import { environmentParam, listOf, viewParam } from './schemas/common.ts'
+import { environmentSchema, environmentSummarySchema, holdModes, samplesSchema } from './schemas/environment.ts'
 
 const tags = ['environments']
 
@@ -12,7 +12,15 @@ const list = createRoute({
   path: '/environments',
   tags,
   summary: 'Every environment as it is now',
-  responses: { 200: jsonAnswer(z.object({ items: listOf(environmentSchema) }), 'All of them'), ...refusals },
+  request: { query: z.object({ view: viewParam }) },
+  responses: {
+    200: jsonAnswer(
+      z.object({ items: z.union([listOf(environmentSchema), listOf(environmentSummarySchema)]) }),
+      'All of them; a summary is given without a look at what runs',
+    ),
+    ...invalid,
+    ...refusals,
+  },
 })
 
 const get = createRoute({
@@ -47,7 +55,10 @@ const hold = createRoute({
 
 export function environmentRoutes({ engine: { environments } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = router()
-  app.openapi(list, async (c) => c.json({ items: await environments.list() }, 200))
+  app.openapi(list, async (c) => {
+    const { view } = c.req.valid('query')
+    return c.json({ items: view === 'summary' ? await environments.summaries() : await environments.list() }, 200)
+  })
   app.openapi(get, async (c) => c.json(await environments.get(c.req.valid('param').environment), 200))
   app.openapi(samples, async (c) => {
     const { environment } = c.req.valid('param')

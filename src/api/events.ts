@@ -12,6 +12,8 @@ const STALL_MS = 60_000
 const IDLE_LOOK_MS = 5000
 
 const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+/** Those that come, and none of those that were. */
+const NOW = 'now'
 
 const stream = createRoute({
   method: 'get',
@@ -24,7 +26,10 @@ const stream = createRoute({
     query: z.object({
       deployment: z.string().min(1).max(64).optional(),
       environment: z.string().min(1).max(200).optional(),
-      after: sequence.optional().meta({ description: 'As Last-Event-ID, which wins' }),
+      after: z
+        .union([z.literal(NOW), sequence])
+        .optional()
+        .meta({ description: 'As Last-Event-ID, which wins; `now`: only what comes' }),
     }),
     headers: z.object({ 'last-event-id': sequence.optional() }),
   },
@@ -43,7 +48,7 @@ export function eventRoutes(options: ApiOptions): OpenAPIHono<ApiEnv> {
     const position = c.req.valid('header')['last-event-id'] ?? after ?? 0
     // Unknown names are refused before the stream begins.
     if (deployment !== undefined) await engine.deployments.get(deployment)
-    const key = environment === undefined ? undefined : (await engine.environments.get(environment)).key
+    const key = environment === undefined ? undefined : await engine.environments.keyOf(environment)
     const body = pulledStream(
       (signal) =>
         deployment === undefined
@@ -65,7 +70,7 @@ export function eventRoutes(options: ApiOptions): OpenAPIHono<ApiEnv> {
 
 async function* allFrames(
   engine: Engine,
-  query: { readonly after: number; readonly environment?: string; readonly signal: AbortSignal },
+  query: { readonly after: number | 'now'; readonly environment?: string; readonly signal: AbortSignal },
 ): AsyncGenerator<string> {
   for await (const event of engine.events.stream(query)) yield eventFrame(event)
 }

@@ -42,7 +42,7 @@ export function logRoutes({ engine, pingMs = PING_MS, stallMs = STALL_MS }: ApiO
   app.openapi(logs, async (c) => {
     const { service, release, tail, follow } = c.req.valid('query')
     const isSse = (c.req.header('accept') ?? '').includes('text/event-stream')
-    const { key } = await engine.environments.get(c.req.valid('param').environment)
+    const key = await engine.environments.keyOf(c.req.valid('param').environment)
     const lines = (signal: AbortSignal): AsyncIterable<LogLine> =>
       engine.environments.logs({
         environment: key,

@@ -32,7 +32,7 @@ export function releaseRoutes({ engine }: ApiOptions): OpenAPIHono<ApiEnv> {
     const page = await engine.releases.list({
       limit,
       ...(cursor === undefined ? {} : { cursor }),
-      ...(environment === undefined ? {} : { environment: (await engine.environments.get(environment)).key }),
+      ...(environment === undefined ? {} : { environment: await engine.environments.keyOf(environment) }),
     })
     return c.json(page, 200)
   })

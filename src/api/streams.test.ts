@@ -69,6 +69,23 @@ test('resumes after the event that the reader names', async () => {
   expect(text).toContain('event: end')
 })
 
+test('tells a reader who asks for what comes nothing of what was', async () => {
+  const { call, client, engine } = await served()
+  await client.deploy(deployRequest(), 'a')
+  engine.tell(step('before'))
+  const response = await call('/api/v1/events?after=now')
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!text.includes('data:')) {
+    engine.tell(step('after'))
+    text += (await reader?.read())?.value ?? ''
+  }
+  expect(text).toContain('"name":"after"')
+  expect(text).not.toContain('before')
+  await reader?.cancel()
+  expect((await call('/api/v1/events?after=yesterday')).status).toBe(400)
+})
+
 test('ends the stream of a deployment that is over for readers who have seen everything', async () => {
   const { client, engine } = await served({ pingMs: 50 })
   await client.deploy(deployRequest(), 'a')

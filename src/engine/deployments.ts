@@ -1,14 +1,20 @@
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
-import { cameToNothing, canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
+import { canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
-import { withoutCredentials } from '../secrets/shown.ts'
-import { listSteps } from '../store/activities.ts'
 import { type DeploymentRow, findDeployment, listDeployments } from '../store/deployments.ts'
 import { environmentKey } from '../store/environments.ts'
-import { findRelease } from '../store/releases.ts'
 import type { EngineContext } from './context.ts'
-import type { Deployment, Deployments, ListQuery, Page, RollbackCheck, RollbackRequest } from './engine.ts'
+import { deploymentSummary, deploymentView, deploymentViews } from './deployment-views.ts'
+import type {
+  Deployment,
+  DeploymentSummary,
+  Deployments,
+  ListQuery,
+  Page,
+  RollbackCheck,
+  RollbackRequest,
+} from './engine.ts'
 import { resolveEnvironment } from './environments.ts'
 import { checkRollback } from './rollback-workflow.ts'
 
@@ -22,8 +28,9 @@ export function deploymentsOf(context: EngineContext): Deployments {
     },
     cancel: (actor, deployment) => send(context, actor, deployment, 'cancel'),
     answer: (actor, deployment, answer) => send(context, actor, deployment, 'answer', { answer }),
-    get: async (deployment) => view(context, await existing(context, deployment)),
+    get: async (deployment) => deploymentView(context, await existing(context, deployment)),
     list: (query) => list(context, query),
+    summaries: (query) => summaries(context, query),
   }
 }
 
@@ -37,7 +44,7 @@ async function deploy(context: EngineContext, actor: Actor, request: DeployReque
     idempotencyKey: idempotencyKey ?? null,
   })
   await context.workflows.start('deploy', row.id, row.id)
-  return view(context, row)
+  return deploymentView(context, row)
 }
 
 /**
@@ -65,7 +72,7 @@ async function rollback(context: EngineContext, actor: Actor, request: RollbackR
     }
   }
   await context.workflows.start('rollback', row.id, row.id)
-  return view(context, row)
+  return deploymentView(context, row)
 }
 
 function messageData(request: RollbackRequest): Record<string, unknown> {
@@ -87,7 +94,7 @@ async function send(
     })
   }
   await context.mailbox.send(deployment, kind, actor, data)
-  return view(context, row)
+  return deploymentView(context, row)
 }
 
 async function existing(context: EngineContext, deployment: string): Promise<DeploymentRow> {
@@ -101,46 +108,21 @@ async function existing(context: EngineContext, deployment: string): Promise<Dep
 }
 
 async function list(context: EngineContext, query: ListQuery): Promise<Page<Deployment>> {
+  const { rows, nextCursor } = await page(context, query)
+  return { items: await deploymentViews(context, rows), nextCursor }
+}
+
+async function summaries(context: EngineContext, query: ListQuery): Promise<Page<DeploymentSummary>> {
+  const { rows, nextCursor } = await page(context, query)
+  return { items: rows.map(deploymentSummary), nextCursor }
+}
+
+async function page(context: EngineContext, query: ListQuery) {
   const rows = await listDeployments(context.database, {
     limit: query.limit + 1,
     ...(query.environment === undefined ? {} : { environment: query.environment }),
     ...(query.cursor === undefined ? {} : { before: Number(query.cursor) }),
   })
-  const items = await Promise.all(rows.slice(0, query.limit).map((row) => view(context, row)))
-  return { items, nextCursor: rows.length > query.limit ? String(rows[query.limit - 1]?.ordinal) : null }
-}
-
-/** The row as readers see it; older versions wrote commands down as they were. */
-export async function view(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
-  const steps = await listSteps(context.database, row.id)
-  const shown = cameToNothing(row.state) ? row.previous_release : row.release
-  const release = shown === null ? undefined : await findRelease(context.database, shown)
-  return {
-    id: row.id,
-    kind: row.kind,
-    environment: row.environment,
-    state: row.state,
-    running: !isOutcome(row.state),
-    strategy: row.strategy,
-    release: row.release,
-    previousRelease: row.previous_release,
-    by: row.requested_by,
-    createdAt: row.created_at.toISOString(),
-    servingAt: row.serving_at?.toISOString() ?? null,
-    finishedAt: row.finished_at?.toISOString() ?? null,
-    weight: row.weight,
-    urls: release === undefined ? [] : context.targets.of(row.environment).traffic.urls(release.record),
-    steps: steps.map((step) => ({
-      name: step.name,
-      state: step.state,
-      startedAt: step.started_at?.toISOString() ?? null,
-      finishedAt: step.finished_at?.toISOString() ?? null,
-      detail: withoutCredentials(step.detail),
-    })),
-    seconds: row.seconds,
-    reason: withoutCredentials(row.reason),
-    verdict: row.verdict,
-    question: row.question,
-    differences: withoutCredentials(row.differences),
-  }
+  const shown = rows.slice(0, query.limit)
+  return { rows: shown, nextCursor: rows.length > query.limit ? String(shown.at(-1)?.ordinal) : null }
 }

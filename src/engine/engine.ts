@@ -1,3 +1,4 @@
+import type { DeploymentKind } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
@@ -33,6 +34,8 @@ export interface Deployments {
   answer(actor: Actor, deployment: string, answer: 'promote' | 'roll-back'): Promise<Deployment>
   get(deployment: string): Promise<Deployment>
   list(query: ListQuery): Promise<Page<Deployment>>
+  /** The same without what takes long to read. */
+  summaries(query: ListQuery): Promise<Page<DeploymentSummary>>
 }
 
 export interface Releases {
@@ -42,8 +45,12 @@ export interface Releases {
 
 export interface Environments {
   list(): Promise<readonly Environment[]>
+  /** The same without a look at what runs. */
+  summaries(): Promise<readonly EnvironmentSummary[]>
   /** Key (`social.production`) or short name where it is unique; throws `ENVIRONMENT_UNKNOWN` with the nearest names. */
   get(environment: string): Promise<Environment>
+  /** The key of what `get` would find. */
+  keyOf(environment: string): Promise<string>
   logs(query: {
     readonly environment: string
     readonly service?: string
@@ -107,10 +114,11 @@ export interface RollbackCheck {
   readonly lastSeconds: number | null
 }
 
-export interface Deployment {
+/** What a list shows of a deployment. */
+export interface DeploymentSummary {
   /** `d1`, `d2`, … over the whole installation. */
   readonly id: string
-  readonly kind: 'deploy' | 'rollback'
+  readonly kind: DeploymentKind
   readonly environment: string
   readonly state: DeploymentState
   /** True until an outcome is reached. */
@@ -119,22 +127,24 @@ export interface Deployment {
   /** Null until the release record is written. */
   readonly release: string | null
   readonly previousRelease: string | null
-  /** Name of the actor, with what his client called its user where that is another one. */
   readonly by: string
   readonly createdAt: string
   /** All traffic on the new release. */
   readonly servingAt: string | null
   readonly finishedAt: string | null
   readonly weight: number
-  /** Public addresses of what it serves, or of what serves on when it came to nothing. */
-  readonly urls: readonly string[]
-  readonly steps: readonly DeploymentStep[]
   /** Seconds by phase, measured. */
   readonly seconds: Readonly<Record<string, number>>
   readonly reason: SerializedError | null
-  readonly verdict: Verdict | null
   /** A person is asked: undecided confirmation. */
   readonly question: { readonly text: string; readonly deadline: string } | null
+}
+
+export interface Deployment extends DeploymentSummary {
+  /** Public addresses of what it serves, or of what serves on when it came to nothing. */
+  readonly urls: readonly string[]
+  readonly steps: readonly DeploymentStep[]
+  readonly verdict: Verdict | null
   /** What differs between the releases: commit, configuration keys, dependencies. */
   readonly differences: readonly string[]
 }
@@ -153,7 +163,8 @@ export interface Release {
   readonly deployment: string
 }
 
-export interface Environment {
+/** What is known of an environment without a look at what runs. */
+export interface EnvironmentSummary {
   /** `<project>.<name>` */
   readonly key: string
   readonly project: string
@@ -164,8 +175,12 @@ export interface Environment {
   readonly previewKey: string
   /** Services that are held or in maintenance; without a name: all that are not named. */
   readonly holds: readonly Hold[]
-  readonly fleets: readonly Fleet[]
   /** Running one, else the newest. */
+  readonly deployment: DeploymentSummary | null
+}
+
+export interface Environment extends EnvironmentSummary {
+  readonly fleets: readonly Fleet[]
   readonly deployment: Deployment | null
 }
 

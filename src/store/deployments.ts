@@ -86,6 +86,18 @@ export function listDeployments(
   return select.orderBy('ordinal', 'desc').limit(query.limit).execute()
 }
 
+/** Of every environment the newest of those that run, or else the newest. */
+export function listCurrentDeployments(database: Database, environments: readonly string[]): Promise<DeploymentRow[]> {
+  if (environments.length === 0) return Promise.resolve([])
+  return deployments(database)
+    .distinctOn('environment')
+    .where('environment', 'in', environments)
+    .orderBy('environment')
+    .orderBy(sql`finished_at is null`, 'desc')
+    .orderBy('ordinal', 'desc')
+    .execute()
+}
+
 /**
  * Moves within the caller's transaction, with what changes at the same time: an illegal move throws `STATE_CONFLICT`, so
  * a stale writer can never win, and nobody sees a state without its reason. Answers what was there before as well.

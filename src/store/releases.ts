@@ -36,6 +36,13 @@ export function getRelease(database: Database, id: string): Promise<ReleaseRow> 
   return database.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
 }
 
+/** Those of the names that there are, in no order. */
+export function listReleasesById(database: Database, ids: readonly (string | null)[]): Promise<ReleaseRow[]> {
+  const wanted = [...new Set(ids.filter((id) => id !== null))]
+  if (wanted.length === 0) return Promise.resolve([])
+  return database.selectFrom('releases').selectAll().where('id', 'in', wanted).execute()
+}
+
 export function listReleases(
   database: Database,
   query: { readonly environment?: string; readonly before?: number; readonly limit: number },

@@ -2,7 +2,9 @@ import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   Deployment,
+  DeploymentSummary,
   Environment,
+  EnvironmentSummary,
   Page,
   Release,
   RollbackCheck,
@@ -93,6 +95,12 @@ export class ApiClient {
     return this.#json({ method: 'GET', path: deploymentPath(id), ...withSignal(signal) })
   }
 
+  /** The newest ones, without what takes long to find. */
+  deploymentSummaries({ signal, ...query }: PageQuery = {}): Promise<Page<DeploymentSummary>> {
+    const path = '/api/v1/deployments'
+    return this.#json({ method: 'GET', path, query: { ...query, view: 'summary' }, ...withSignal(signal) })
+  }
+
   deployments({ signal, ...query }: PageQuery = {}): Promise<Page<Deployment>> {
     return this.#json({ method: 'GET', path: '/api/v1/deployments', query, ...withSignal(signal) })
   }
@@ -117,6 +125,17 @@ export class ApiClient {
     const { items } = await this.#json<{ readonly items: readonly Environment[] }>({
       method: 'GET',
       path: '/api/v1/environments',
+      ...withSignal(signal),
+    })
+    return items
+  }
+
+  /** Without a look at what runs. */
+  async environmentSummaries(signal?: AbortSignal): Promise<readonly EnvironmentSummary[]> {
+    const { items } = await this.#json<{ readonly items: readonly EnvironmentSummary[] }>({
+      method: 'GET',
+      path: '/api/v1/environments',
+      query: { view: 'summary' },
       ...withSignal(signal),
     })
     return items

@@ -36,6 +36,9 @@ export function listOf<Item extends z.ZodType>(item: Item) {
   return z.array(item).readonly()
 }
 
+/** `summary` leaves out what takes long to find or to send. */
+export const viewParam = z.enum(['whole', 'summary']).default('whole')
+
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: listOf(item), nextCursor: z.string().nullable() })
 }

@@ -56,21 +56,30 @@ export const verdictSchema = z
   })
   .meta({ id: 'Verdict' })
 
+const summary = {
+  id: z.string(),
+  kind: z.enum(['deploy', 'rollback']),
+  environment: z.string(),
+  state: z.enum(deploymentStates),
+  running: z.boolean(),
+  strategy: z.enum(['rolling', 'blue-green', 'canary']),
+  release: z.string().nullable(),
+  previousRelease: z.string().nullable(),
+  by: z.string(),
+  createdAt: timestamp,
+  servingAt: timestamp.nullable(),
+  finishedAt: timestamp.nullable(),
+  weight: z.number().min(0).max(1),
+  seconds: z.record(z.string(), z.number()),
+  reason: errorSchema.nullable(),
+  question: z.object({ text: z.string(), deadline: timestamp }).nullable(),
+}
+
+export const deploymentSummarySchema = z.object(summary).meta({ id: 'DeploymentSummary' })
+
 export const deploymentSchema = z
   .object({
-    id: z.string(),
-    kind: z.enum(['deploy', 'rollback']),
-    environment: z.string(),
-    state: z.enum(deploymentStates),
-    running: z.boolean(),
-    strategy: z.enum(['rolling', 'blue-green', 'canary']),
-    release: z.string().nullable(),
-    previousRelease: z.string().nullable(),
-    by: z.string(),
-    createdAt: timestamp,
-    servingAt: timestamp.nullable(),
-    finishedAt: timestamp.nullable(),
-    weight: z.number().min(0).max(1),
+    ...summary,
     urls: listOf(z.string()),
     steps: listOf(
       z.object({
@@ -81,10 +90,7 @@ export const deploymentSchema = z
         detail: z.string().nullable(),
       }),
     ),
-    seconds: z.record(z.string(), z.number()),
-    reason: errorSchema.nullable(),
     verdict: verdictSchema.nullable(),
-    question: z.object({ text: z.string(), deadline: timestamp }).nullable(),
     differences: listOf(z.string()),
   })
   .meta({ id: 'Deployment' })

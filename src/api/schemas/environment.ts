@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { instanceStates } from '../../model/instance.ts'
 import { listOf, timestamp } from './common.ts'
-import { deploymentSchema } from './deployment.ts'
+import { deploymentSchema, deploymentSummarySchema } from './deployment.ts'
 
 const instanceSchema = z.object({
   id: z.string(),
@@ -19,16 +19,24 @@ const instanceSchema = z.object({
 
 export const holdModes = ['off', 'wait', 'maintenance'] as const
 
+const summary = {
+  key: z.string(),
+  project: z.string(),
+  name: z.string(),
+  release: z.string().nullable(),
+  warmRelease: z.string().nullable(),
+  urls: listOf(z.string()),
+  previewKey: z.string(),
+  holds: listOf(z.object({ service: z.string().exactOptional(), mode: z.enum(holdModes) })),
+}
+
+export const environmentSummarySchema = z
+  .object({ ...summary, deployment: deploymentSummarySchema.nullable() })
+  .meta({ id: 'EnvironmentSummary' })
+
 export const environmentSchema = z
   .object({
-    key: z.string(),
-    project: z.string(),
-    name: z.string(),
-    release: z.string().nullable(),
-    warmRelease: z.string().nullable(),
-    urls: listOf(z.string()),
-    previewKey: z.string(),
-    holds: listOf(z.object({ service: z.string().exactOptional(), mode: z.enum(holdModes) })),
+    ...summary,
     fleets: listOf(z.object({ environment: z.string(), release: z.string(), instances: listOf(instanceSchema) })),
     deployment: deploymentSchema.nullable(),
   })

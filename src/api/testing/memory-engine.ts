@@ -1,10 +1,22 @@
-import type { Deployment, Engine, Environment, Release, RollbackRequest, SecretInfo } from '../../engine/engine.ts'
+import type {
+  Deployment,
+  DeploymentSummary,
+  Engine,
+  Environment,
+  Release,
+  RollbackRequest,
+  SecretInfo,
+} from '../../engine/engine.ts'
 import { type Actor, actorWords } from '../../model/actor.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import type { Outcome } from '../../model/deployment.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Event } from '../../model/event.ts'
 import type { LogLine } from '../../targets/target.ts'
+
+function summaryOf({ urls: _u, steps: _s, verdict: _v, differences: _d, ...summary }: Deployment): DeploymentSummary {
+  return summary
+}
 
 export type NewEvent = Pick<Event, 'type' | 'deployment' | 'environment' | 'data'>
 
@@ -40,6 +52,10 @@ export class MemoryEngine implements Engine {
     answer: async (actor, id, answer) =>
       this.#act(actor).finish(this.#existing(id).id, answer === 'promote' ? 'succeeded' : 'rolled-back'),
     get: async (id) => this.#existing(id),
+    summaries: async (query) => {
+      const { items, nextCursor } = await this.deployments.list(query)
+      return { items: items.map(summaryOf), nextCursor }
+    },
     list: async ({ limit, cursor, environment }) => {
       if (this.broken !== null) throw this.broken
       const all = this.rows.filter((row) => environment === undefined || row.environment === environment).reverse()
@@ -58,6 +74,12 @@ export class MemoryEngine implements Engine {
 
   readonly environments: Engine['environments'] = {
     list: async () => [...new Set(this.rows.map((row) => row.environment))].map((key) => this.#environment(key)),
+    summaries: async () =>
+      (await this.environments.list()).map(({ fleets: _, deployment, ...summary }) => ({
+        ...summary,
+        deployment: deployment === null ? null : summaryOf(deployment),
+      })),
+    keyOf: async (environment) => this.#environment(environment).key,
     get: async (environment) => this.#environment(environment),
     logs: (query) => this.#logs(query.follow, query.signal),
     samples: async () => ({ samples: [], cursor: 'c1' }),

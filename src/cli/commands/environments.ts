@@ -4,7 +4,7 @@ import { columns } from '../words.ts'
 
 export const listEnvironments: Handler = async (_input, context) => {
   const client = await context.connect({ start: true })
-  const environments = await client.environments()
+  const environments = await client.environmentSummaries()
   const rows = environments.map((row) => [
     row.key,
     row.release ?? '-',

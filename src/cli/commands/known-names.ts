@@ -14,7 +14,9 @@ export const nameKinds = {
   environments: async (context: Context): Promise<Names> => {
     const [configured, running] = await Promise.all([
       inTime(configuredEnvironments(context)),
-      ofControlPlane(context, async (client, signal) => (await client.environments(signal)).map(({ name }) => name)),
+      ofControlPlane(context, async (client, signal) =>
+        (await client.environmentSummaries(signal)).map(({ name }) => name),
+      ),
     ])
     return [...new Set([...configured, ...running])].sort()
   },
@@ -25,7 +27,7 @@ export const nameKinds = {
     }),
   deployments: (context: Context): Promise<Names> =>
     ofControlPlane(context, async (client, signal) =>
-      (await client.deployments({ limit: SHOWN, signal })).items.map(({ id }) => id),
+      (await client.deploymentSummaries({ limit: SHOWN, signal })).items.map(({ id }) => id),
     ),
 } as const
 
