@@ -7,6 +7,8 @@ import { noTraffic } from '../model/traffic-split.ts'
 import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
 import type { TargetKind } from '../targets/target-kind.ts'
+import { minuteRollUp } from './consumers/minute-roll-up.ts'
+import { startConsumers } from './consumers/start-consumers.ts'
 import type { EngineContext } from './context.ts'
 import { environmentDatabases } from './database-urls.ts'
 import { deployWorkflow } from './deploy-workflow.ts'
@@ -104,6 +106,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
   workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))
   workflows.register<string>('rollback', (flow, deployment) => rollbackWorkflow(context, flow, deployment))
   const retention = startRetention(context)
+  let consumers: { stop(): Promise<void> } = { stop: async () => {} }
 
   return {
     engine: {
@@ -117,6 +120,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       await context.targets.load()
       await workflows.launch()
       await startForgotten(context)
+      consumers = startConsumers(context, [minuteRollUp])
     },
     reconcile: (signal) => reconcileAll(context, signal),
     dossier: (deployment, phase) => findDossier(context, deployment, phase),
@@ -126,6 +130,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     stopFleets: () => stopFleets(context),
     shutdown: async () => {
       retention.stop()
+      await consumers.stop()
       await workflows.shutdown()
     },
   }

@@ -9,8 +9,8 @@ import {
 } from '../store/deployments.ts'
 import { ensureEnvironment } from '../store/environments.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
-import { Targets } from './targets.ts'
 import { deploymentView, deploymentViews } from './deployment-views.ts'
+import { Targets } from './targets.ts'
 
 let store: TemporaryDatabase
 beforeAll(async () => {

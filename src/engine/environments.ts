@@ -7,6 +7,7 @@ import type { EngineContext } from './context.ts'
 import { deploymentSummary, deploymentViews } from './deployment-views.ts'
 import type { DeploymentSummary, Environment, EnvironmentSummary, Environments } from './engine.ts'
 import { holdRequests } from './holds.ts'
+import { samplesSince } from './samples-since.ts'
 
 export function environmentsOf(context: EngineContext): Environments {
   return {
@@ -26,15 +27,7 @@ export function environmentsOf(context: EngineContext): Environments {
     },
     samples: async (environment, after) => {
       const { key } = await resolveEnvironment(context, environment)
-      const abort = new AbortController()
-      for await (const batch of context.targets.of(key).witness.samples({
-        signal: abort.signal,
-        ...(after === undefined ? {} : { after }),
-      })) {
-        abort.abort()
-        return batch
-      }
-      return { samples: [], cursor: after ?? '' }
+      return samplesSince(context.targets.of(key), after ?? null)
     },
     hold: async (actor, environment, mode, service) => {
       const { key } = await resolveEnvironment(context, environment)
@@ -72,7 +65,14 @@ async function environmentViews(
 ): Promise<readonly Environment[]> {
   const [known, states] = await Promise.all([
     described(context, rows, (current) => deploymentViews(context, current)),
-    Promise.all(rows.map(({ key }) => context.targets.of(key).fleets.inspect().catch(() => null))),
+    Promise.all(
+      rows.map(({ key }) =>
+        context.targets
+          .of(key)
+          .fleets.inspect()
+          .catch(() => null),
+      ),
+    ),
   ])
   return known.map((environment, index) => ({ ...environment, fleets: states[index]?.fleets ?? [] }))
 }

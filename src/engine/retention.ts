@@ -1,6 +1,7 @@
 import { pruneEvents } from '../store/events.ts'
 import { pruneEvidence } from '../store/judge-states.ts'
 import { listReleasesWithUse, type ReleaseWithUse, setReleaseState } from '../store/releases.ts'
+import { pruneSampleMinutes } from '../store/sample-minutes.ts'
 import { messageOf } from '../support/message-of.ts'
 import type { EngineContext } from './context.ts'
 
@@ -8,6 +9,8 @@ const EVERY_MS = 60 * 60_000
 /** Events, and what judgements rested on. */
 const KEEP_EVENTS_MS = 90 * 24 * 60 * 60_000
 const KEEP_WORKFLOWS_MS = 7 * 24 * 60 * 60_000
+/** What happened to requests, by the minute: a row per service, release and minute with traffic. */
+const KEEP_SAMPLE_MINUTES_MS = 30 * 24 * 60 * 60_000
 /** Artifacts kept over and above those of releases that are kept. */
 const KEEP_LOOSE_ARTIFACTS = 5
 /** Where the newest record says nothing. */
@@ -31,6 +34,7 @@ export async function prune(context: Context): Promise<readonly string[]> {
   const now = context.clock.now().getTime()
   await pruneEvents(context.database, new Date(now - KEEP_EVENTS_MS))
   await pruneEvidence(context.database, new Date(now - KEEP_EVENTS_MS))
+  await pruneSampleMinutes(context.database, new Date(now - KEEP_SAMPLE_MINUTES_MS))
   await context.workflows.prune(KEEP_WORKFLOWS_MS)
   const releases = await listReleasesWithUse(context.database)
   const inUse = new Set<string>()

@@ -75,7 +75,7 @@ export class MemoryEngine implements Engine {
   readonly environments: Engine['environments'] = {
     list: async () => [...new Set(this.rows.map((row) => row.environment))].map((key) => this.#environment(key)),
     summaries: async () =>
-      (await this.environments.list()).map(({ fleets: _, deployment, ...summary }) => ({
+      (await this.environments.list()).map(({ fleets: _f, deployment, ...summary }) => ({
         ...summary,
         deployment: deployment === null ? null : summaryOf(deployment),
       })),

@@ -65,7 +65,6 @@ function rollUp(
     database: store.database,
     consumers: [minuteRollUp],
     read,
-    patienceMs: () => 30_000,
     everyMs: 20,
     log,
     ...change,
@@ -123,13 +122,11 @@ test('an environment that does not answer holds up no other, and what it said me
   const [silent, other] = [await newEnvironment(), await newEnvironment()]
   const { push, read } = router()
   let isSilent = true
-  rollUp(
-    (environment, after, signal) =>
-      environment === silent && isSilent
-        ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
-        : read(environment, after),
-    { patienceMs: (environment) => (environment === silent ? 200 : 30_000) },
-  )
+  const late = async () => {
+    await sleep(300)
+    throw new Error('it does not answer')
+  }
+  rollUp((environment, after) => (environment === silent && isSilent ? late() : read(environment, after)))
   push(silent, sample(5))
   push(other, sample(5))
   await expect.poll(() => listSampleMinutes(store.database, other, all), LONG).toHaveLength(1)

@@ -12,14 +12,12 @@ const EVERY_MS = 60_000
 export interface SampleConsumersOptions {
   readonly database: Database
   readonly consumers: readonly SampleConsumer[]
-  /** All that is known after the cursor, at once; it is given up with the signal. */
+  /** All that is known after the cursor, at once or not at all; it is given up with the signal. */
   readonly read: (
     environment: string,
     after: string | null,
     signal: AbortSignal,
   ) => Promise<{ readonly samples: readonly Sample[]; readonly cursor: string }>
-  /** How long an environment has to answer. */
-  readonly patienceMs: (environment: string) => number
   readonly everyMs?: number
   readonly log: Log
 }
@@ -33,8 +31,7 @@ export function startSampleConsumers(options: SampleConsumersOptions): { stop():
 
   const look = async (consumer: SampleConsumer, environment: string): Promise<void> => {
     try {
-      const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(options.patienceMs(environment))])
-      await takeNews(options, consumer, environment, signal)
+      await takeNews(options, consumer, environment, stopped.signal)
       silent.delete(environment)
     } catch (error) {
       if (stopped.signal.aborted || silent.has(environment)) return
