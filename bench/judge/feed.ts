@@ -5,68 +5,74 @@ import type { WorldSecond } from './world.ts'
 
 /** How the figures of a world get to the judge: at once, or in blocks and some time after their end. */
 export interface Feed {
-  /** Takes in what happened in a second; answers with what becomes known in it. */
-  pass(second: number, happened: Pick<WorldSecond, 'old' | 'new'>): { old: FleetInput; new: FleetInput }
   /** What is known of the past when the rollout begins. */
-  history(samples: readonly Sample[]): readonly Sample[]
+  readonly history: readonly Sample[]
+  /** Takes in what happened in a second of the rollout; answers with what becomes known in it. */
+  pass(second: number, happened: Pick<WorldSecond, 'old' | 'new'>): { old: FleetInput; new: FleetInput }
 }
 
-interface Known {
-  readonly second: number
-  readonly old: readonly Sample[]
-  readonly new: readonly Sample[]
+interface News {
+  /** Second of the rollout in which they become known. */
+  readonly due: number
+  readonly samples: readonly Sample[]
 }
 
-/** `run` moves the blocks, so that rollouts begin anywhere in one. `epoch`: Unix second of the rollout's second 0. */
-export function createFeed(scenario: Scenario, epoch: number, run: number): Feed {
+/** Every tenth second a block may begin, so that no part of the past, which is told by tens, lies in two. */
+const PHASE_SECONDS = 10
+
+/** `epoch`: Unix second of the rollout's second 0. `run` moves the blocks, so that rollouts begin anywhere in one. */
+export function createFeed(scenario: Scenario, past: readonly Sample[], epoch: number, run: number): Feed {
   const { sampleSeconds = 1, sampleLagSeconds = 0, perInstance = true } = scenario
   if (sampleSeconds === 1 && sampleLagSeconds === 0 && perInstance) {
-    return { pass: (_, happened) => happened, history: (samples) => samples }
+    return { history: past, pass: (_, happened) => happened }
   }
-  const phase = (run * 17) % sampleSeconds
-  const waiting: Known[] = []
-  let old = new Block(perInstance)
-  let fresh = new Block(perInstance)
-  const blockOf = (second: number) =>
-    Math.floor((second - epoch + phase) / sampleSeconds) * sampleSeconds - phase + epoch
+  const phase = (run * PHASE_SECONDS) % sampleSeconds
+  const blocks = new Map<string, Block>()
+  const add = (sample: Sample) => {
+    const seconds = Math.max(sampleSeconds, sample.seconds)
+    const from = Math.floor((sample.from - epoch + phase) / seconds) * seconds - phase + epoch
+    const key = `${sample.release} ${from} ${seconds}`
+    let block = blocks.get(key)
+    if (block === undefined) blocks.set(key, (block = new Block(from, seconds, perInstance)))
+    block.add(sample)
+  }
+  const takeUntil = (second: number): News[] => {
+    const ended = [...blocks].filter(([, { from, seconds }]) => from + seconds <= epoch + second + 1)
+    for (const [key] of ended) blocks.delete(key)
+    return ended.map(([, block]) => ({
+      due: block.from + block.seconds - 1 + sampleLagSeconds - epoch,
+      samples: block.samples(),
+    }))
+  }
+  for (const sample of past) add(sample)
+  const before = takeUntil(-1)
+  const waiting = before.filter(({ due }) => due >= 0)
   return {
+    history: before.filter(({ due }) => due < 0).flatMap(({ samples }) => samples),
     pass: (second, happened) => {
-      const from = blockOf(epoch + second)
-      for (const sample of happened.old.samples) old.add(sample)
-      for (const sample of happened.new.samples) fresh.add(sample)
-      if (blockOf(epoch + second + 1) !== from) {
-        const samples = { old: old.samples(from, sampleSeconds), new: fresh.samples(from, sampleSeconds) }
-        waiting.push({ second: second + sampleLagSeconds, ...samples })
-        old = new Block(perInstance)
-        fresh = new Block(perInstance)
-      }
-      const due = waiting[0] !== undefined && waiting[0].second <= second ? waiting.shift() : undefined
-      return {
-        old: { ...happened.old, samples: due?.old ?? [] },
-        new: { ...happened.new, samples: due?.new ?? [] },
-      }
-    },
-    history: (samples) => {
-      const blocks = new Map<number, Block>()
-      const width = Math.max(sampleSeconds, ...samples.map(({ seconds }) => seconds))
-      for (const sample of samples) {
-        const from = Math.floor((sample.from - epoch) / width) * width + epoch
-        if (from + width > epoch - sampleLagSeconds) continue
-        let block = blocks.get(from)
-        if (block === undefined) blocks.set(from, (block = new Block(perInstance)))
-        block.add(sample)
-      }
-      return [...blocks].flatMap(([from, block]) => block.samples(from, width))
+      for (const { samples } of [happened.old, happened.new]) for (const sample of samples) add(sample)
+      waiting.push(...takeUntil(second))
+      const known: Sample[] = []
+      while (waiting[0] !== undefined && waiting[0].due <= second) known.push(...(waiting.shift()?.samples ?? []))
+      const of = (release: 'old' | 'new'): FleetInput => ({
+        ...happened[release],
+        samples: known.filter((sample) => sample.release === release),
+      })
+      return { old: of('old'), new: of('new') }
     },
   }
 }
 
 /** Sums per instance, or of the whole fleet, over the seconds of a block. A router that reports late knows no weights. */
 class Block {
+  readonly from: number
+  readonly seconds: number
   readonly #perInstance: boolean
   readonly #sums = new Map<string, { first: Sample; requests: number; bad: number; latency: Record<number, number> }>()
 
-  constructor(perInstance: boolean) {
+  constructor(from: number, seconds: number, perInstance: boolean) {
+    this.from = from
+    this.seconds = seconds
     this.#perInstance = perInstance
   }
 
@@ -81,15 +87,15 @@ class Block {
     }
   }
 
-  samples(from: number, seconds: number): Sample[] {
+  samples(): Sample[] {
     return [...this.#sums.values()].map(({ first, requests, bad, latency }) => {
       const { instance, weight: _, latency: __, ...rest } = first
       return {
         ...rest,
         ...(this.#perInstance && instance !== undefined ? { instance } : {}),
         ...(Object.keys(latency).length > 0 ? { latency } : {}),
-        from,
-        seconds,
+        from: this.from,
+        seconds: this.seconds,
         requests,
         bad,
       }

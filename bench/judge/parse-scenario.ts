@@ -27,7 +27,7 @@ const policyKeys = words(
   'preset steps stepSeconds observeSeconds maxWaitSeconds riskBudget absoluteLimit mode onInconclusive metrics thresholds probes rule',
 )
 const scenarioKeys = words(
-  'id seconds requestsPerSecond instances reactionSeconds toldReactionSeconds sampleSeconds sampleLagSeconds perInstance fullFleets historySeconds old new noise latency conversions policy',
+  'id seconds requestsPerSecond instances reactionSeconds toldReactionSeconds sampleSeconds sampleLagSeconds perInstance untilPromoted fullFleets historySeconds old new noise latency conversions policy',
 )
 
 /** Checks a scenario as read from a file; throws one error that lists every problem. */
@@ -48,6 +48,7 @@ export function parseScenario(value: unknown): Scenario {
     ...reader.whole(top, 'sampleSeconds', positive),
     ...reader.whole(top, 'sampleLagSeconds'),
     ...reader.flag(top, 'perInstance'),
+    ...reader.flag(top, 'untilPromoted'),
     ...reader.optional(top, 'historySeconds'),
     ...reader.flag(top, 'fullFleets'),
     old: { errorRate: reader.number(old, 'old.errorRate', rate) },

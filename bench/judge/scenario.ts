@@ -25,6 +25,8 @@ export interface Scenario {
   /** `oneInstance`: only the first instance is bad, until it is replaced. */
   readonly new: { readonly errorRate?: number; readonly fromSecond?: number; readonly oneInstance?: boolean }
   readonly noise: readonly Noise[]
+  /** Ends a run with its promotion; absent: what comes after it counts too. */
+  readonly untilPromoted?: boolean
   readonly latency?: LatencyChange
   readonly conversions?: { readonly rate: number; readonly drop: number }
   /** `default` = ramp, `fixed` = 5/25/50/100 % for 300 s each, `event-level` = the fast test at 1 % alone, or overrides. */

@@ -29,9 +29,9 @@ export interface RunResult {
 export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: number, run: number): RunResult {
   const world = createWorld(scenario, random(seed, run + 1))
   const policy: JudgePolicy = policyOf(scenario)
-  const feed = createFeed(scenario, EPOCH, run)
   const past = world.history()
-  const history = { ...past, samples: feed.history(past.samples) }
+  const feed = createFeed(scenario, past.samples, EPOCH, run)
+  const history = { ...past, samples: feed.history }
   const { sampleSeconds = 1, sampleLagSeconds = 0, perInstance = true } = scenario
   const capabilities = {
     lowestWeight: 0,
@@ -107,6 +107,7 @@ export function simulate<State>(judge: Judge<State>, scenario: Scenario, seed: n
     if (decision.action === 'retreat' && last !== 'retreat') result.retreats += 1
     if (decision.action === 'roll-back') result.rolledBackAt = now
     if (decision.action === 'promote') result.promotedAt ??= now
+    if (result.promotedAt !== null && scenario.untilPromoted === true) break
     if (decision.ask === true) result.asked = true
     last = decision.action
   }

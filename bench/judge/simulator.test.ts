@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createFeed } from './feed.ts'
 import { judgeNamed } from './judges/registry.ts'
 import { latencyShape } from './latencies.ts'
 import { random } from './random.ts'
@@ -163,5 +164,56 @@ describe('a simulated rollout', () => {
     expect(summary.rollbackSeconds).toEqual({ median: 61, within300: 1 })
     expect(summary.promotedSeconds.median).toBe(61)
     expect(summary.rollbackSecondsAfterOnset.median).toBe(61)
+  })
+})
+
+describe('figures that come late', () => {
+  const feed = (given: Partial<Scenario>, runs: number) => {
+    const late: Scenario = { ...scenario, seconds: 18_000, untilPromoted: true, ...given }
+    return summarise(
+      late,
+      'sluice',
+      Array.from({ length: runs }, (_, run) => simulate(sluice, late, 2, run)),
+    )
+  }
+  const tenLate = { sampleLagSeconds: 10 }
+  const byTheMinute = { sampleSeconds: 60, sampleLagSeconds: 120 }
+
+  test.each([
+    ['10 s', 0.05, tenLate, 9],
+    ['10 s', 0.5, tenLate, 16],
+    ['120 s, by the minute,', 0.05, byTheMinute, 20],
+    ['120 s, by the minute,', 0.5, byTheMinute, 30],
+    ['120 s, by the minute and by release only,', 0.05, { ...byTheMinute, perInstance: false }, 20],
+  ])('by %s let a release that fails %d be found with few failed requests', (_, errorRate, late, most) => {
+    const summary = feed({ ...late, new: { errorRate } }, 12)
+    expect(summary.rolledBack).toBe(1)
+    expect(summary.failedRequests.mean).toBeLessThanOrEqual(most)
+    expect(summary.broken).toBe(0)
+  })
+
+  test('by 10 s hold a healthy release up by hardly more than that', () => {
+    const summary = feed({ ...tenLate, new: {} }, 12)
+    expect(summary).toMatchObject({ promoted: 1, asked: 0, rolledBack: 0 })
+    expect(summary.promotedSeconds.median).toBeLessThanOrEqual(330)
+  })
+
+  test('by 120 s and by the minute have a healthy release promoted in every run, and nobody asked', () => {
+    expect(feed({ ...byTheMinute, new: {} }, 6)).toMatchObject({ promoted: 1, asked: 0, rolledBack: 0 })
+  })
+
+  test('leave no request out, whatever the block', () => {
+    const samples = (sampleSeconds: number, sampleLagSeconds: number) => {
+      const world = createWorld(scenario, random(1, 1))
+      const late = createFeed({ ...scenario, sampleSeconds, sampleLagSeconds }, world.history().samples, EPOCH, 3)
+      const inTime = Array.from({ length: 600 }, (_, s) =>
+        late.pass(s, s < 300 ? world.second(s, 0.25) : nothing),
+      ).flatMap(({ old, new: fresh }) => [...old.samples, ...fresh.samples])
+      return [...late.history, ...inTime]
+    }
+    const nothing = { old: { samples: [], instances: [] }, new: { samples: [], instances: [] } }
+    const [atOnce, byMinute] = [samples(1, 0), samples(60, 120)]
+    expect(byMinute.every(({ seconds, weight }) => seconds === 60 && weight === undefined)).toBe(true)
+    for (const of of ['requests', 'bad'] as const) expect(total(byMinute, of)).toBe(total(atOnce, of))
   })
 })

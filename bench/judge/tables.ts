@@ -1,12 +1,22 @@
 import { type Cell, plainTable, type Table } from '../support/table.ts'
 import type { JudgeName } from './judges/registry.ts'
+import { lateSamples } from './late-samples.ts'
 import { healthy, noiseScenarios } from './noise-scenarios.ts'
 import type { Pool } from './pool.ts'
 import type { Scenario } from './scenario.ts'
 import { measureStep } from './step-cost.ts'
 import type { Summary } from './summary.ts'
 
-export const tableNames = ['detection', 'false', 'latency', 'conversions', 'fleets', 'late', 'cost'] as const
+export const tableNames = [
+  'detection',
+  'false',
+  'latency',
+  'conversions',
+  'fleets',
+  'late',
+  'late samples',
+  'cost',
+] as const
 
 export interface TableOptions {
   readonly runs: number
@@ -46,6 +56,7 @@ export async function printTables(pool: Pool, options: TableOptions): Promise<vo
     conversions: () => conversions(pool, options),
     fleets: () => smallFleets(pool, options),
     late: () => lateOnset(pool, options),
+    'late samples': () => lateSamples(pool, { ...options, runs: Math.ceil(options.runs / 3) }),
     cost: async () => [stepCost()],
   }
   for (const name of tableNames) {

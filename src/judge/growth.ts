@@ -1,6 +1,6 @@
 import type { JudgeInput } from './judge.ts'
 import { firstWeightCap, riskWeight, routable, scarcity, upperBound, weightCap } from './ramp.ts'
-import { rateNow, reportedWeight, requestRate, waited } from './rates.ts'
+import { isTrafficUnknown, rateNow, reportedWeight, requestRate, waited } from './rates.ts'
 import type { JudgeState } from './state.ts'
 import { isGap, lateSeconds } from './watermark.ts'
 
@@ -63,7 +63,8 @@ function ramped(state: JudgeState, input: JudgeInput, now: Growth, held: boolean
   const cap = Math.max(weightCap(clock, policy.observeSeconds, level), lowestWeight)
   const first = state.weight === 0 ? firstWeightCap(level) : 1
   const widened = state.missed >= NOBODY_CAME ? 2 * reportedWeight(state) : 0
-  const target = level === 'none' ? Math.max(now.target, widened) : 1
+  const sensible = level === 'none' ? Math.max(now.target, widened) : 1
+  const target = isTrafficUnknown(state) ? 0 : sensible
   const allowed = routable(Math.min(target, cap, first), lowestWeight)
   const weight = held ? Math.max(state.weight, routable(0, lowestWeight)) : Math.max(state.weight, allowed)
   const waitedEnough = waited(state) >= policy.maxWaitSeconds

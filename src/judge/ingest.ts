@@ -18,6 +18,7 @@ import { forgetGone, isCold, serving } from './served.ts'
 import type { JudgeState } from './state.ts'
 import { addSuspect, fadeSuspects, isEjected } from './suspects.ts'
 import { weightOver } from './told-weights.ts'
+import { lateSeconds } from './watermark.ts'
 import { addWebVital, closeWebVitalsBlock } from './web-vitals-test.ts'
 
 /** Events of one arrival second, or block of seconds, and weight that became known in this step. */
@@ -61,7 +62,10 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
   for (const release of ['old', 'new'] as const) {
     for (const sample of input[release].samples) {
       // What arrived before the judgement belongs to the history, or to an earlier deployment.
-      if (Math.floor(sample.from) < (state.startedAt ?? 0)) continue
+      if (Math.floor(sample.from) < (state.startedAt ?? 0)) {
+        bookPast(state, sample, release)
+        continue
+      }
       const increment = incrementOf(state, sample, release)
       group(increment, groupOf(groups, increment, gamble))
       bookTotals(state, increment)
@@ -74,6 +78,16 @@ export function ingest(state: JudgeState, input: JudgeInput): void {
   for (const one of groups) bookGroup(state, input, one, now)
   takeOther(state, input)
   closeAll(state, input, now, reopened)
+}
+
+/** Late news of the past, and of the block in which the judgement began, tell how much traffic there is; they are no evidence. */
+function bookPast(state: JudgeState, { from, seconds, requests, bad }: Sample, release: 'old' | 'new'): void {
+  if (lateSeconds(state.feed) === 0) return
+  const counts = { requestsOld: 0, badOld: 0, requestsNew: 0 }
+  if (release === 'old') Object.assign(counts, { requestsOld: requests, badOld: bad })
+  else counts.requestsNew = requests
+  addCounts(state.seconds, from, seconds, counts)
+  state.countedFrom = Math.min(state.countedFrom, from)
 }
 
 function incrementOf(state: JudgeState, sample: Sample, release: 'old' | 'new'): Increment {

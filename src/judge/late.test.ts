@@ -270,6 +270,42 @@ describe('late figures', () => {
     expect(weightOf(byTheMinute)).toBeCloseTo(3 / (100 * 184), 6)
   })
 
+  test('keep users away until it is known how many there are', () => {
+    const seconds = Array.from({ length: 200 }, (_, second) => second)
+    const weights = (samples: (second: number) => readonly Sample[]) => {
+      let state = start(policyFrom(), { samples: [], instances: four('old') })
+      return seconds.map((second) => {
+        const answer = step(
+          state,
+          input({ second, weight: state.weight, samples: samples(second), capabilities: byTheMinute }),
+        )
+        state = answer.state
+        return answer.decision.weight
+      })
+    }
+    const busy = weights((second) => (second === 150 ? [counts(-29, 'old', 6000, 6, 60)] : []))
+    expect(Math.max(...busy.slice(0, 150))).toBe(0)
+    expect(busy.at(-1)).toBeCloseTo(3 / (100 * 184), 5)
+    // Nobody comes: then half of nothing is no risk.
+    expect(weights(() => []).at(-1)).toBe(0.5)
+  })
+
+  test('of the block in which the rollout began are no evidence, but tell of the traffic', () => {
+    const block = [counts(-30, 'old', 6000, 300, 60), counts(-30, 'new', 100, 100, 60)]
+    const state = judged(
+      Array.from({ length: 160 }, (_, second) => ({
+        second,
+        samples: second === 149 ? block : [],
+        weight: 0.0001,
+        capabilities: byTheMinute,
+      })),
+    )
+    expect(state.totals.new.requests).toBe(0)
+    expect(state.exposure.requests).toBe(0)
+    expect(state.now).toBe(BEGIN + 29)
+    expect(state.weight).toBeLessThan(0.0002)
+  })
+
   test.each([
     ['a minute', byTheMinute],
     ['ten seconds', tenLate],

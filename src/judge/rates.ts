@@ -19,13 +19,18 @@ export function requestRate(state: JudgeState): number {
   const now = Math.floor(isGap(state, state.now) ? state.reportedUntil - 1 : state.now)
   const known = state.learned.requestsPerSecond
   const { requestsOld, requestsNew, length } = recent(state.seconds, now, 30)
-  const seen = state.startedAt === null ? 0 : Math.max(0, Math.min(length, now - state.startedAt + 1))
+  const seen = state.startedAt === null ? 0 : Math.max(0, Math.min(length, now - state.countedFrom + 1))
   return (requestsOld + requestsNew + known * (length - seen)) / length
 }
 
 /** Failure rate of one route of the old release, from what was seen since the start. */
 export function routeRate(requestsOld: number, badOld: number): number {
   return guessRate(badOld, requestsOld)
+}
+
+/** True until the first figures, where the past told nothing: no news of requests is not news of few. */
+export function isTrafficUnknown(state: JudgeState): boolean {
+  return lateSeconds(state.feed) > 0 && state.learned.requestsPerSecond === 0 && state.now < state.countedFrom
 }
 
 /** Seconds since the start of the judgement, the present one included. */

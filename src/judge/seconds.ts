@@ -89,7 +89,7 @@ function openAt(seconds: Seconds, index: number): number {
 /** Adds counts of so many seconds, evenly. */
 export function addCounts(seconds: Seconds, from: number, length: number, counts: SecondCounts): void {
   spread(from, length, { origin: 0, width: seconds.width }, (index, share) => {
-    const slot = share < 1 ? openAt(seconds, index) : slotAt(seconds, index)
+    const slot = openAt(seconds, index)
     if (slot < 0) return
     seconds.requestsOld[slot] = (seconds.requestsOld[slot] ?? 0) + counts.requestsOld * share
     seconds.badOld[slot] = (seconds.badOld[slot] ?? 0) + counts.badOld * share

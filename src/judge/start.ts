@@ -39,6 +39,7 @@ export function start(policy: JudgePolicy, history: History): JudgeState {
     feed: punctual,
     reportedUntil: history.samples.reduce((end, { from, seconds }) => Math.max(end, from + seconds), 0),
     told: [],
+    countedFrom: 0,
     clock: 0,
     clockFrom: 0,
     heldBack: 0,

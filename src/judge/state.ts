@@ -39,6 +39,8 @@ export interface JudgeState {
   /** End of the newest block of which anything was reported. */
   reportedUntil: number
   told: ToldWeights
+  /** Earliest second whose requests are in `seconds`. */
+  countedFrom: number
   /** Seconds of observation: stands still while in doubt. */
   clock: number
   /** Only arrivals from this second on are observed: the clock does not run over what came before the last change of mind. */

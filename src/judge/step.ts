@@ -95,6 +95,7 @@ function beginFirst(state: JudgeState, input: JudgeInput): void {
   const second = Math.floor(input.second)
   state.startedAt = second
   state.clockFrom = second
+  state.countedFrom = second
   state.feed = feedOf(input.capabilities)
   state.seconds = startSeconds(state.feed)
   state.suspects = startSuspects(0, lateSeconds(state.feed))

@@ -15,6 +15,7 @@ export function upToDate(stored: JudgeState | Former): JudgeState {
     feed: punctual,
     reportedUntil: now + 1,
     told: [[Math.floor(now), weight]],
+    countedFrom: startedAt ?? 0,
     clockFrom: startedAt ?? 0,
     heldBack: 0,
     seconds: { ...stored.seconds, width: 1 },
