@@ -145,7 +145,10 @@ export function requestsForDecision(state: JudgeState, doubt: Doubt): number {
 
 /** Enough for a decision within a minute, doubled after every undecided one, a quarter of the traffic at most. */
 export function secondLookWeight(state: JudgeState, doubt: Doubt, requestsPerSecond: number): number {
-  const most = Math.min(Math.max(doubt.weightBefore, 0.001), requestsPerSecond < 20 / 60 ? 0.5 : 0.25)
+  const isLate = lateSeconds(state.feed) > 0
+  // A look that has to wait for its figures need not also keep to the weight of an alarm at a thousandth: the risk bounds it.
+  const before = isLate ? 1 : Math.max(doubt.weightBefore, 0.001)
+  const most = Math.min(before, requestsPerSecond < 20 / 60 ? 0.5 : 0.25)
   if (requestsPerSecond <= 0) return most
   // What is asked for now is seen a minute and a feed's delay later; until then it is not asked for again.
   const minute = DOUBLE_AFTER_SECONDS + lateSeconds(state.feed)
@@ -168,17 +171,23 @@ export function secondLook(state: JudgeState, doubt: Doubt): 'guilty' | 'cleared
   const seconds = lookedFor(state, doubt)
   if (seconds >= SHORTEST_LOOK_SECONDS && isCleared(state, doubt)) return 'cleared'
   if (!hasLookedEnough(state, doubt)) return 'open'
-  return confirmEvidence(doubt) <= 0 && oldIsWorseThanBefore(state) ? 'cleared' : 'undecided'
+  const isInnocent = oldIsWorseThanBefore(state) || hasAmpleEvidence(state, doubt)
+  return confirmEvidence(doubt) <= 0 && isInnocent ? 'cleared' : 'undecided'
 }
 
 function hasLookedEnough(state: JudgeState, doubt: Doubt): boolean {
   const beyond = lookedFor(state, doubt) - UNDECIDED_AFTER_SECONDS
   const late = lateSeconds(state.feed)
-  if (late === 0) return beyond >= 0
-  if (doubt.requests >= ENOUGH_FOR_DECISIONS * requestsForDecision(state, doubt)) {
-    return beyond >= UNDECIDED_AFTER_REACTIONS * late
-  }
-  return beyond >= UNDECIDED_AFTER_REACTIONS_AT_LAST * late
+  const isAmple = hasAmpleEvidence(state, doubt)
+  return beyond >= (isAmple ? UNDECIDED_AFTER_REACTIONS : UNDECIDED_AFTER_REACTIONS_AT_LAST) * late
+}
+
+/** A look that had to wait for its figures has time for three times the requests of a decision: then nothing against is enough. */
+function hasAmpleEvidence(state: JudgeState, doubt: Doubt): boolean {
+  if (lateSeconds(state.feed) === 0) return false
+  const { good, suspected } = hypotheses(state, doubt)
+  const needed = Math.max(requestsForDecision(state, doubt), LOG_20 / divergence(good, suspected))
+  return doubt.requests >= ENOUGH_FOR_DECISIONS * needed
 }
 
 /** Nothing fresh speaks against the new release, and the old one fails more than it used to: a common incident. */
@@ -200,10 +209,15 @@ function takeIn(state: JudgeState, doubt: Doubt): void {
   const requests = doubt.requests - doubt.counted.requests
   const bad = doubt.bad - doubt.counted.bad
   if (requests === 0 && bad === 0) return
-  const suspected = Math.max(doubt.suspectedRate / 2, 1.5 * state.learned.old.rate)
-  const good = Math.min(rateNow(state), suspected / 1.2)
+  const { good, suspected } = hypotheses(state, doubt)
   doubt.cleared += bad * Math.log(good / suspected) + (requests - bad) * Math.log((1 - good) / (1 - suspected))
   doubt.counted = { requests: doubt.requests, bad: doubt.bad }
+}
+
+/** p_b and q_x. */
+function hypotheses(state: JudgeState, doubt: Doubt): { good: number; suspected: number } {
+  const suspected = Math.max(doubt.suspectedRate / 2, 1.5 * state.learned.old.rate)
+  return { good: Math.min(rateNow(state), suspected / 1.2), suspected }
 }
 
 function isCleared(state: JudgeState, doubt: Doubt): boolean {

@@ -269,7 +269,8 @@ function confirmWeight(state: JudgeState, input: JudgeInput, doubt: Doubt, now: 
   if (doubt.cause === 'probes') return 0
   const wanted = secondLookWeight(state, doubt, now.requestsPerSecond)
   const ramps = state.policy.mode === 'ramp' && state.policy.steps === undefined
-  return routable(ramps ? Math.min(wanted, now.target) : wanted, input.capabilities.lowestWeight)
+  const isBounded = ramps || lateSeconds(state.feed) > 0
+  return routable(isBounded ? Math.min(wanted, now.target) : wanted, input.capabilities.lowestWeight)
 }
 
 /** The question goes to a person, or to what the policy says instead. */
