@@ -100,7 +100,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     targets: new Targets({
       kinds: makeTargets(environmentOf, tellInstance),
       database,
-      wrap: (target, environment) => maskedTarget(target, environment, given),
+      wrap: (target, environment) => maskedTarget(target, environment, given.masks),
     }),
   }
   workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))

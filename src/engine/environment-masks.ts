@@ -11,10 +11,10 @@ import { secretContext } from './secret-values.ts'
 /** Hides what an environment's programs were given and nobody may read, in logs, output and errors. */
 export interface EnvironmentMasks {
   /**
-   * Of every version of every secret and of every release: older ones still run, and their logs stay. `more`: variables
-   * of a configuration that is no release yet.
+   * Of every version of every secret and of every release: older ones still run, and their logs stay. `more`: of a
+   * configuration that is no release yet.
    */
-  of(environment: string, more?: Readonly<Record<string, string>>): Promise<Mask>
+  of(environment: string, more?: readonly string[]): Promise<Mask>
 }
 
 export function environmentMasks(
@@ -33,8 +33,8 @@ export function environmentMasks(
     return values
   }
   return {
-    of: async (environment, more = {}) =>
-      masker([...(await valuesOf(environment)), ...(await hosts.credentials(environment)), ...credentialsIn(more)]),
+    of: async (environment, more = []) =>
+      masker([...(await valuesOf(environment)), ...(await hosts.credentials(environment)), ...more]),
   }
 }
 

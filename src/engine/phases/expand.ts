@@ -1,11 +1,12 @@
 import { isSluiceError, SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
-import { masker } from '../../secrets/mask.ts'
+import { maskCredentials } from '../../secrets/credentials.ts'
+import type { Mask } from '../../secrets/mask.ts'
 import { boundedLines, limitedLog } from '../../support/lines.ts'
 import type { Ran } from '../../targets/target.ts'
 import type { EngineContext } from '../context.ts'
+import { maskedError } from '../environment-masks.ts'
 import { patienceWith } from '../patience.ts'
-import { secretValues } from '../secret-values.ts'
 import { toldLines } from '../told-lines.ts'
 
 const RELEASE_COMMAND_MS = 15 * 60_000
@@ -24,7 +25,7 @@ export async function expand(context: EngineContext, deployment: string, release
         if (database.release === undefined || url === null) return
         await runReleaseCommand(context, deployment, release, { command: database.release, url, signal })
       }),
-    () => database.release ?? 'ready',
+    () => (database.release === undefined ? 'ready' : maskCredentials(database.release)),
   )
 }
 
@@ -39,7 +40,8 @@ async function runReleaseCommand(
   if (service === undefined) return
   const target = context.targets.of(release.environment)
   await target.deliver(release.artifact, { signal, deadlineMs: patienceWith(target.capabilities).launchMs(release) })
-  const output = heardOutput(context, deployment, masker([...Object.values(await secretValues(context, release)), url]))
+  const mask = await context.masks.of(release.environment, [url])
+  const output = heardOutput(context, deployment, mask)
   const order = { service: service.name, argv: ['/bin/sh', '-c', command], onOutput: output.write } as const
   let fault: Fault | null
   try {
@@ -48,10 +50,11 @@ async function runReleaseCommand(
     await output.end()
   }
   if (fault === null) return
-  throw new SluiceError('RELEASE_COMMAND_FAILED', `the release command "${command}" ${fault.how}`, {
+  const failed = new SluiceError('RELEASE_COMMAND_FAILED', `the release command "${command}" ${fault.how}`, {
     hint: 'users saw nothing: the release was not launched. Read its output, mend it and deploy again',
     details: { exitCode: fault.exitCode, logTail: output.lastLines() },
   })
+  throw maskedError(failed, mask)
 }
 
 interface Fault {
@@ -72,7 +75,7 @@ async function faultOf(running: Promise<Ran>, signal: AbortSignal): Promise<Faul
 }
 
 /** Tells the lines as they come; the last ones are kept for the error. */
-function heardOutput(context: EngineContext, deployment: string, mask: (text: string) => string) {
+function heardOutput(context: EngineContext, deployment: string, mask: Mask) {
   const told = toldLines(context, deployment, 'release')
   const tail: string[] = []
   const log = limitedLog((line) => told.add(line))

@@ -1,6 +1,7 @@
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord, ReleaseTarget } from '../../model/release.ts'
+import { credentialsIn } from '../../secrets/credentials.ts'
 import { getEnvironment } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
 import { findRelease, writeRelease } from '../../store/releases.ts'
@@ -29,7 +30,7 @@ export async function buildArtifact(context: EngineContext, deployment: string):
         if (row.artifact !== null) return { id: row.artifact, reused: true, seconds: 0 }
         const { artifact, reused, seconds } = await context.mailbox.heed(deployment, async (signal) => {
           const lines = toldLines(context, deployment, 'build')
-          const mask = await context.masks.of(row.environment, request.config.build.env)
+          const mask = await context.masks.of(row.environment, credentialsIn(request.config.build.env))
           try {
             return await context.builder.build({
               projectDir: request.projectDir,

@@ -34,6 +34,8 @@ export interface TestEngine {
   /** A new environment, and nothing left of the test before. */
   renew(): void
   failNextBuild(error: SluiceError): void
+  /** What every build of this test prints. */
+  buildPrints(line: string): void
   request(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): DeployRequest
   deploy(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): Promise<Deployment>
   /** Deploys and waits for success. */
@@ -67,13 +69,14 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
   })
   const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
   let buildError: SluiceError | null = null
+  let buildLine = 'building'
   const parts = createEngine({
     database: store.database,
     databaseUrl: store.url,
     targets: (environmentOf) => [real ?? target.kind(environmentOf)],
     builder: {
       build: async ({ onLine, signal }) => {
-        onLine('building')
+        onLine(buildLine)
         signal.throwIfAborted()
         if (buildError !== null) throw buildError
         return { artifact, reused: false, seconds: 0.1 }
@@ -126,8 +129,12 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     renew: () => {
       names++
       buildError = null
+      buildLine = 'building'
       target.beforeScale = async () => {}
       target.statusOf = null
+    },
+    buildPrints: (line) => {
+      buildLine = line
     },
     failNextBuild: (error) => {
       buildError = error
