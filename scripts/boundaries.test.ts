@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { deploymentStates } from '../src/model/deployment.ts'
 
 const source = resolve(import.meta.dirname, '..', 'src')
 
@@ -131,4 +132,15 @@ test('only the local target, the edges and who puts them together know addresses
   expect(imports.filter(({ from, to }) => blind.includes(from.split('/')[0] ?? '') && to.startsWith('edge/'))).toEqual(
     [],
   )
+})
+
+test('what is known of a state stands in its one table', () => {
+  const state = `'(?:${deploymentStates.join('|')})'`
+  // Two of them beside each other in a list, or in one condition.
+  const listed = new RegExp(`${state},\\s*${state}|=== ${state}\\s*\\|\\|[^;\\n]*=== ${state}`)
+  const wrong = files.filter((file) => {
+    if (file === 'model/deployment.ts' || isTest(file)) return false
+    return listed.test(readFileSync(join(source, file), 'utf8'))
+  })
+  expect(wrong).toEqual([])
 })

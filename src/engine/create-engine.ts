@@ -1,4 +1,5 @@
 import type { DatabaseHosts } from '../databases/database-hosts.ts'
+import { deploymentKinds } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Instance } from '../model/instance.ts'
@@ -142,6 +143,10 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
  */
 async function startForgotten(context: EngineContext): Promise<void> {
   for (const { id, kind, state } of await listUnfinished(context.database)) {
+    if (!Object.hasOwn(deploymentKinds, kind)) {
+      context.log.warn(`${id} is work of a kind that is not known here (${kind}): it is left alone`)
+      continue
+    }
     if (!(await context.workflows.hasEnded(id))) {
       await context.workflows.start(kind, id, id)
       continue

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { SluiceError } from '../model/error.ts'
+import { findActivity, insertActivity } from '../store/activities.ts'
+import { acquireLease } from '../store/leases.ts'
 import { fastClock } from './testing/fast-clock.ts'
 import { scriptedJudge } from './testing/scripted-judge.ts'
 import { type TestEngine, testEngine } from './testing/test-engine.ts'
@@ -126,4 +128,32 @@ test('a deployment that is the first and fails with users on it says that nothin
     state: 'rolled-back',
     reason: { hint: expect.stringContaining('there is nothing to go back to, so nothing serves now') },
   })
+})
+
+test('work of another kind that needs nothing neither waits for deployments nor holds them up, nor does one unknown here', async () => {
+  const first = await engine.serve()
+  const { row } = await insertActivity(engine.store.database, {
+    id: 'x1',
+    kind: { name: 'made-up', needs: 'nothing' },
+    environment: engine.key(),
+    state: 'busy',
+    request: {},
+    requestedBy: 'test',
+    idempotencyKey: null,
+  })
+  let launching = () => {}
+  const launched = new Promise<void>((resolve) => (launching = resolve))
+  let go = () => {}
+  const mayGo = new Promise<void>((resolve) => (go = resolve))
+  engine.target.beforeScale = () => (launching(), mayGo)
+  const { id } = await engine.deploy()
+  await launched
+  expect(await acquireLease(engine.store.database, row)).toMatchObject({ lease: { activity: 'x1' } })
+  go()
+  expect(await engine.finished(id)).toMatchObject({ state: 'succeeded', previousRelease: first.release })
+
+  await engine.parts.shutdown()
+  await engine.parts.launch()
+  await engine.serve()
+  expect(await findActivity(engine.store.database, 'x1')).toMatchObject({ state: 'busy', finished_at: null })
 })

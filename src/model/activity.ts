@@ -1,6 +1,7 @@
 /**
  * What an activity has to itself while it works: the traffic of its environment (one deployment shifts at a time), the
- * whole environment (its frame is changed), or nothing (a backup runs beside everything).
+ * whole environment (its frame is changed), or nothing (a backup runs beside everything). What needs something waits for
+ * what needs something.
  */
 export const activityNeeds = ['traffic', 'environment', 'nothing'] as const
 export type ActivityNeeds = (typeof activityNeeds)[number]
@@ -17,8 +18,3 @@ export const deploymentKinds = {
   rollback: { name: 'rollback', needs: 'traffic' },
 } as const satisfies Record<string, ActivityKind>
 export type DeploymentKind = keyof typeof deploymentKinds
-
-/** Two of one environment wait for each other, unless one of them needs nothing. */
-export function areInEachOthersWay(one: ActivityNeeds, other: ActivityNeeds): boolean {
-  return one !== 'nothing' && other !== 'nothing'
-}
