@@ -31,7 +31,7 @@
  *
  * Paths: `/` and any other: JSON { version, release, instance, pid, count, path } ·
  * /health · /slow?ms=1500 · /status/503 · /env (its environment) · /headers (those it received) · POST /echo (streams the
- * body back) · POST /upload ({ bytes }) · /sse?ms=100&count=0 (events for ever or `count` of them) · /drop (cuts the
+ * body back) · POST /upload ({ bytes }) · /bytes (sends its header `x-bytes` back) · /sse?ms=100&count=0 (events for ever or `count` of them) · /drop (cuts the
  * connection) · /crash?code=3 · /log?line=text · /call?service=api&path=/ (asks SLUICE_URL_API) ·
  * WebSocket on any path: sends `{"version":…}` first, then echoes every message.
  */
@@ -115,6 +115,10 @@ async function answer(request, response) {
       for await (const chunk of request) bytes += chunk.length
       return json(response, 200, { version, bytes })
     }
+    case '/bytes':
+      response.writeHead(200, { 'x-bytes': request.headers['x-bytes'] ?? '' })
+      // A text would have Node encode the head with it.
+      return void response.end(Buffer.from(version))
     case '/sse':
       return events(request, response, url)
     case '/crash':
@@ -198,7 +202,8 @@ function events(request, response, url) {
     clearInterval(timer)
     response.end(last === undefined ? undefined : `event: ${last}\ndata: {}\n\n`)
   }
-  request.on('close', () => clearInterval(timer))
+  response.on('close', () => clearInterval(timer))
+  request.resume()
   send()
 }
 

@@ -21,6 +21,10 @@ export interface InstallationOptions {
   readonly edge?: 'node' | 'haproxy'
   /** Strategy per environment; each gets a port of its own. */
   readonly environments: Readonly<Record<string, unknown>>
+  /** More keys of environments, such as `services` that they override. */
+  readonly environmentKeys?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** A certificate for every environment, which then has a port for HTTPS too. */
+  readonly certificate?: { readonly host: string; readonly certFile: string; readonly keyFile: string }
   readonly instances?: number
   /** More keys of the document, such as its database. */
   readonly document?: Readonly<Record<string, unknown>>
@@ -34,6 +38,8 @@ export interface Installation {
   /** The folder of the project. */
   readonly project: string
   readonly ports: Readonly<Record<string, number>>
+  /** Of HTTPS; empty without a certificate. */
+  readonly securePorts: Readonly<Record<string, number>>
   /** Another release: `switches` are those of the test application. */
   commit(switches?: Readonly<Record<string, string>>): Promise<void>
   /** From the next `commit` on; deploys read the file as it stands. */
@@ -48,7 +54,7 @@ export interface Installation {
 }
 
 export async function installation(options: InstallationOptions): Promise<Installation> {
-  const { edge = 'node', instances = 2, document = {}, services = {} } = options
+  const { edge = 'node', instances = 2, document = {}, services = {}, environmentKeys = {}, certificate } = options
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
   let service: Readonly<Record<string, unknown>> = {}
@@ -59,13 +65,27 @@ export async function installation(options: InstallationOptions): Promise<Instal
   await mkdir(project)
   await copyFile(app, join(project, 'app.mjs'))
   const ports: Record<string, number> = {}
-  for (const name of Object.keys(environments)) ports[name] = await freePort()
+  const securePorts: Record<string, number> = {}
+  for (const name of Object.keys(environments)) {
+    ports[name] = await freePort()
+    if (certificate !== undefined) securePorts[name] = await freePort()
+  }
   let count = 0
   const env = { ...process.env, SLUICE_HOME: home, CI: 'true' }
   delete (env as NodeJS.ProcessEnv).DATABASE_URL
 
   const git = (...args: string[]) =>
     call('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', ...args], { cwd: project })
+  const edgeOf = (name: string) => ({
+    http: ports[name],
+    ...(certificate === undefined
+      ? {}
+      : {
+          https: securePorts[name],
+          redirect: false,
+          certificates: [{ host: certificate.host, cert: certificate.certFile, key: certificate.keyFile }],
+        }),
+  })
   const writeConfig = () =>
     writeFile(
       join(project, 'sluice.config.json'),
@@ -87,7 +107,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
         environments: Object.fromEntries(
           Object.entries(environments).map(([name, strategy]) => [
             name,
-            { strategy, requireClean: false, edge: { http: ports[name] } },
+            { strategy, requireClean: false, edge: edgeOf(name), ...environmentKeys[name] },
           ]),
         ),
       }),
@@ -132,6 +152,7 @@ export async function installation(options: InstallationOptions): Promise<Instal
     home,
     project,
     ports,
+    securePorts,
     commit,
     setStrategy: async (environment, strategy) => {
       environments[environment] = strategy

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { Client, ClientContext } from './client.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Outstanding } from './outstanding.ts'
 import { pace } from './pace.ts'
 import { clock } from './recorder.ts'
 import type { RequestClient, SlowClient } from './traffic.ts'
 
 /** Above this many open requests new ones are skipped and counted: the machine is not to be run over. */
-const MOST_IN_FLIGHT = 2000
+export const MOST_IN_FLIGHT = 2000
 
 export function poolFor(endpoint: Endpoint, connections: number, timeoutMs: number): Pool {
   return new Pool(endpoint.origin, {
@@ -26,14 +27,13 @@ export function requestClient(spec: RequestClient): Client {
   return async (context) => {
     const fresh = spec.kind === 'fresh'
     const pool = fresh ? null : poolFor(context.endpoint, spec.connections ?? 8, context.timeoutMs)
-    const open = new Set<Promise<void>>()
+    const open = new Outstanding()
     const one = () => (pool === null ? overFreshConnection(context, spec.path) : overPool(pool, context, spec))
     await pace(context.perSecond, context.signal, () => {
-      if (open.size >= MOST_IN_FLIGHT) return context.recorder.skip()
-      const request = one().finally(() => open.delete(request))
-      open.add(request)
+      if (open.count >= MOST_IN_FLIGHT) return context.recorder.skip()
+      open.add(one())
     })
-    await Promise.all(open)
+    await open.idle()
     await pool?.close()
   }
 }

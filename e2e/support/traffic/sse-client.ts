@@ -15,7 +15,7 @@ export function sseClient(spec: StreamClient): Client {
       Array.from({ length: spec.count }, async () => {
         const position: Position = { lastId: null }
         while (!context.signal.aborted) {
-          await readStream(context, spec.path, position)
+          await readStream(context, { path: spec.path, method: spec.method ?? 'GET', position })
           if (!context.signal.aborted) await sleep(REOPEN_MS)
         }
       }),
@@ -27,14 +27,17 @@ interface Position {
   lastId: string | null
 }
 
-export function readStream(
-  context: ClientContext,
-  path: string,
-  position: Position,
-  extraHeaders: Readonly<Record<string, string>> = {},
-): Promise<void> {
+export interface StreamOrder {
+  readonly path: string
+  readonly method?: 'GET' | 'POST'
+  readonly position: Position
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function readStream(context: ClientContext, order: StreamOrder): Promise<void> {
+  const { path, method = 'GET', position, headers = {} } = order
   const { recorder, name: client, endpoint, timeoutMs, signal } = context
-  const request = `GET ${path} (stream)`
+  const request = `${method} ${path} (stream)`
   const begunAt = clock()
   return new Promise((resolve) => {
     let settled = false
@@ -49,13 +52,15 @@ export function readStream(
     const leave = () => finish(() => {})
     const outgoing = (endpoint.secure ? httpsRequest : httpRequest)(new URL(path, endpoint.origin), {
       agent: false,
+      method,
       rejectUnauthorized: false,
       headers: {
         ...context.headers,
-        ...extraHeaders,
+        ...headers,
         host: endpoint.host,
         accept: 'text/event-stream',
-        ...(position.lastId === null ? {} : { 'last-event-id': position.lastId }),
+        ...(position.lastId === null || method === 'POST' ? {} : { 'last-event-id': position.lastId }),
+        ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
       },
     })
     const noAnswer = setTimeout(() => {
@@ -89,7 +94,7 @@ export function readStream(
       )
       answer.on('close', () => cut(new Error('the stream was cut')))
     })
-    outgoing.end()
+    outgoing.end(method === 'POST' ? '{"prompt":"tell me"}' : undefined)
     if (signal.aborted) leave()
   })
 }

@@ -1,10 +1,13 @@
 import type { Client } from './client.ts'
 import { endpointOf } from './endpoint.ts'
+import { headerBytesClient } from './header-bytes-client.ts'
 import { requestClient, slowClient } from './http-clients.ts'
+import { http2Client } from './http2-client.ts'
 import { startIsolated } from './isolated.ts'
 import { Recorder } from './recorder.ts'
 import { sseClient } from './sse-client.ts'
 import type { ClientSpec, Traffic, TrafficOptions } from './traffic.ts'
+import { uploadClient } from './upload-client.ts'
 import { usersClient } from './users.ts'
 import { websocketClient } from './websocket-client.ts'
 
@@ -22,7 +25,7 @@ export function startHere(options: TrafficOptions): Traffic {
   const running = Promise.all(
     clients.map((spec) =>
       clientFor(spec)({
-        endpoint: endpointOf(target),
+        endpoint: endpointOf(spec.target ?? target),
         recorder,
         timeoutMs,
         signal: all,
@@ -43,8 +46,17 @@ export function startHere(options: TrafficOptions): Traffic {
   }
 }
 
+/** 0 for those that set their own pace. */
 function shareOf(spec: ClientSpec): number {
-  return spec.kind === 'slow' || spec.kind === 'sse' || spec.kind === 'websocket' ? 0 : (spec.share ?? 1)
+  switch (spec.kind) {
+    case 'slow':
+    case 'sse':
+    case 'websocket':
+    case 'upload':
+      return 0
+    default:
+      return spec.share ?? 1
+  }
 }
 
 function clientFor(spec: ClientSpec): Client {
@@ -61,5 +73,11 @@ function clientFor(spec: ClientSpec): Client {
       return websocketClient(spec)
     case 'users':
       return usersClient(spec)
+    case 'http2':
+      return http2Client(spec)
+    case 'upload':
+      return uploadClient(spec)
+    case 'header-bytes':
+      return headerBytesClient(spec)
   }
 }

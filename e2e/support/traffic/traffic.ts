@@ -18,9 +18,19 @@ export interface TrafficOptions {
   readonly signal?: AbortSignal
 }
 
-export type ClientSpec = RequestClient | SlowClient | StreamClient | SocketClient | UsersClient
+export type ClientSpec =
+  | RequestClient
+  | SlowClient
+  | StreamClient
+  | SocketClient
+  | UsersClient
+  | Http2Client
+  | UploadClient
+  | HeaderBytesClient
 
 interface Named {
+  /** Another base URL than that of the traffic. */
+  readonly target?: string
   /** Shown in the report; default: the kind. */
   readonly name?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -50,6 +60,34 @@ export interface StreamClient extends Named {
   readonly kind: 'sse'
   readonly path: string
   readonly count: number
+  /** Default GET. By POST as `fetch` does it: with a body, and no `last-event-id`. */
+  readonly method?: 'GET' | 'POST'
+}
+
+/** Requests over kept HTTP/2 connections, many at a time on each; needs an https target. */
+export interface Http2Client extends Named {
+  readonly kind: 'http2'
+  readonly path: string
+  readonly share?: number
+  /** Default 2. */
+  readonly connections?: number
+  /** JSON to send by POST; absent: GET. */
+  readonly body?: string
+}
+
+/** Each of `count` clients uploads without a pause, every upload spread over a time; the answer must tell the bytes. */
+export interface UploadClient extends Named {
+  readonly kind: 'upload'
+  readonly path: string
+  readonly count: number
+  readonly durationMs: number
+}
+
+/** Requests whose header `x-bytes`, with bytes beyond ASCII, must come back as it was sent. */
+export interface HeaderBytesClient extends Named {
+  readonly kind: 'header-bytes'
+  readonly path: string
+  readonly share?: number
 }
 
 /** WebSockets that send a message at an interval and expect one back; close codes 1000, 1001 and 1012 are no failure. */

@@ -35,7 +35,10 @@ export function usersClient(spec: UsersClient): Client {
 async function follow(context: ClientContext, person: Person): Promise<void> {
   const position = { lastId: null }
   while (!context.signal.aborted) {
-    await readStream({ ...context, name: `${context.name} live` }, '/live', position, { cookie: person.cookies.header })
+    await readStream(
+      { ...context, name: `${context.name} live` },
+      { path: '/live', position, headers: { cookie: person.cookies.header } },
+    )
     if (!context.signal.aborted) await sleep(50)
   }
 }
