@@ -67,6 +67,7 @@ test('only what the faulty release itself answered may fail', () => {
     streams: { opened: 1, endedCleanly: 1, cut: 0, messages: 3 },
     statuses: {},
     skipped: 0,
+    repeated: 0,
   }
   const report = (failures: readonly (typeof failure)[]) => {
     const facts = new Facts()

@@ -4,6 +4,8 @@ import type { ClientSpec } from '../../e2e/support/traffic/traffic.ts'
 /** Of the two environments: one for answers that are over soon, one whose deployments have to wait for long uploads. */
 export const QUICK = 'quick'
 export const LONG = 'long'
+/** Reached at loopback, and named to the edge as browsers do. */
+export const SECURE_HOST = 'bench.localhost'
 
 /** Longer than an upload takes, so that none is cut by a deployment that may not wait for it. */
 export const LONG_DRAIN = '75s'
@@ -11,7 +13,7 @@ const UPLOAD_MS = 60_000
 
 /** Every kind of client that the edges promise to spare. */
 export function clientsOf(place: Installation): ClientSpec[] {
-  const secure = `https://127.0.0.1:${place.securePorts[QUICK]}`
+  const secure = `https://${SECURE_HOST}:${place.securePorts[QUICK]}`
   const long = `http://127.0.0.1:${place.ports[LONG]}`
   return [
     { kind: 'keep-alive', path: '/', share: 6 },

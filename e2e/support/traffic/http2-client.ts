@@ -64,8 +64,10 @@ async function one(context: ClientContext, spec: Http2Client, connection: Connec
       const { status, headers } = outcome
       return recorder.answered({ client, request, begunAt, status, headers })
     }
-    if (outcome.kind === 'not-begun' && tries < MOST_TRIES) continue
-    return recorder.missed({ client, request, begunAt, error: outcome.error })
+    if (outcome.kind === 'lost' || tries === MOST_TRIES) {
+      return recorder.missed({ client, request, begunAt, error: outcome.error })
+    }
+    recorder.repeat()
   }
 }
 

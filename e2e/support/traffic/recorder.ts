@@ -49,6 +49,7 @@ export class Recorder {
   readonly #statuses = new Map<string, number>()
   readonly #streams = { opened: 0, endedCleanly: 0, cut: 0, messages: 0 }
   #skipped = 0
+  #repeated = 0
   #details = 0
 
   constructor(keepFailures: number) {
@@ -100,6 +101,11 @@ export class Recorder {
     this.#skipped++
   }
 
+  /** A request that the server said it had not begun was sent again. */
+  repeat(): void {
+    this.#repeated++
+  }
+
   stats({ from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: Window = {}): TrafficStats {
     const inside = (one: Success) => one.begunAt >= from && one.begunAt <= until
     const successes = this.#successes.filter(inside)
@@ -121,6 +127,7 @@ export class Recorder {
       streams: { ...this.#streams },
       statuses: Object.fromEntries(this.#statuses),
       skipped: this.#skipped,
+      repeated: this.#repeated,
     }
   }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { constants, createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
@@ -202,6 +203,98 @@ test('runs in a process of its own with the same figures', async () => {
   expect(stats.failed).toBe(0)
   expect(stats.requests).toBeGreaterThanOrEqual(20)
   expect(Object.keys(stats.releases)).toEqual(['r9'])
+})
+
+test('HTTP/2 keeps its connections, goes where a told one ends, and repeats what was not begun', async () => {
+  const sessions = new Set<ServerHttp2Session>()
+  let requests = 0
+  const server = createHttp2Server()
+  server.on('session', (session) => sessions.add(session))
+  server.on('stream', (stream) => {
+    requests++
+    stream.on('error', () => {})
+    if (requests === 5) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    stream.respond({ ':status': 200, 'x-sluice-release': 'r1' })
+    stream.end('fine')
+    if (requests === 20) for (const session of sessions) session.close()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanups.push(async () => {
+    for (const session of sessions) session.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+  const traffic = await startTraffic({
+    target: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    clients: [
+      { kind: 'http2', path: '/', connections: 1 },
+      { kind: 'http2', name: 'http2 post', path: '/', connections: 1, body: '{}' },
+    ],
+    requestsPerSecond: 100,
+  })
+  while ((await traffic.stats()).requests < 50) await sleep(20)
+  const stats = await traffic.stop()
+  expect([stats.failed, stats.failures]).toEqual([0, []])
+  expect(stats.repeated).toBeGreaterThanOrEqual(1)
+  expect(sessions.size).toBe(4)
+})
+
+test('uploads tell when bytes are missing, and pass by their length and in chunks', async () => {
+  const seen: string[] = []
+  const server = await serve((request, response) => {
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => (bytes += chunk.length))
+    request.on('end', () => {
+      seen.push('content-length' in request.headers ? 'length' : 'chunks')
+      response.end(JSON.stringify({ bytes: request.url === '/short' ? bytes - 1 : bytes }))
+    })
+  })
+  const stats = await run(
+    server,
+    [
+      { kind: 'upload', path: '/upload', count: 2, durationMs: 600 },
+      { kind: 'upload', name: 'short', path: '/short', count: 1, durationMs: 300 },
+    ],
+    { until: ({ clients }) => (clients['upload']?.requests ?? 0) >= 3 && clients['short'] !== undefined },
+  )
+  expect(stats.clients['upload']?.failed).toBe(0)
+  expect(new Set(seen)).toEqual(new Set(['length', 'chunks']))
+  expect(stats.clients['short']?.failed).toBe(stats.clients['short']?.requests)
+})
+
+test('header bytes that come back as others are a failure', async () => {
+  const server = await serve((request, response) => {
+    const value = String(request.headers['x-bytes'])
+    response.writeHead(200, { 'x-bytes': request.url === '/trimmed' ? value.trim() : value })
+    response.end(Buffer.from('fine'))
+  })
+  const stats = await run(
+    server,
+    [
+      { kind: 'header-bytes', path: '/' },
+      { kind: 'header-bytes', name: 'trimmed', path: '/trimmed' },
+    ],
+    { until: ({ requests }) => requests >= 40 },
+  )
+  expect(stats.clients['header-bytes']?.failed).toBe(0)
+  expect(stats.clients['trimmed']?.failed).toBeGreaterThan(0)
+})
+
+test('event streams may be asked for by POST, with a body', async () => {
+  const seen: string[] = []
+  const server = await serve((request, response) => {
+    let body = ''
+    request.on('data', (part) => (body += part))
+    request.on('end', () => {
+      seen.push(`${request.method} ${body === '' ? 'without' : 'with'} a body`)
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: 1\n\n')
+    })
+  })
+  const stats = await run(server, [{ kind: 'sse', path: '/', method: 'POST', count: 1 }], {
+    until: ({ streams }) => streams.endedCleanly >= 2,
+  })
+  expect([stats.failed, new Set(seen)]).toEqual([0, new Set(['POST with a body'])])
 })
 
 test('gives figures of a window alone', async () => {

@@ -133,6 +133,8 @@ export interface TrafficStats extends ClientStats {
   readonly statuses: Readonly<Record<string, number>>
   /** Requests not begun because too many were in flight: figures above are then too good. */
   readonly skipped: number
+  /** Requests over HTTP/2 that the server had not begun, as it said, and that were sent again: no failures. */
+  readonly repeated: number
 }
 
 export interface ClientStats {
