@@ -3,11 +3,12 @@ import { createApi, ownerToken, serveApi } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
 import { databaseHosts } from '../databases/database-hosts.ts'
-import { type Clock, createEngine, type WorkflowsDecorator } from '../engine/index.ts'
+import { createEngine, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { SluiceError } from '../model/error.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
 import { chosenHttpPorts, getEnvironment, listEnvironments, rememberHttpPort } from '../store/environments.ts'
+import { systemClock } from '../support/clock.ts'
 import { homeAt } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
 import { messageOf } from '../support/message-of.ts'
@@ -45,8 +46,6 @@ export interface ControlPlane {
   /** Users are served on; `all` stops everything. */
   stop(options: { readonly all: boolean }): Promise<void>
 }
-
-const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() }
 
 /** Puts the parts together, brings back what should run, resumes what was in flight, and listens. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {

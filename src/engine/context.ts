@@ -5,6 +5,7 @@ import type { ReleaseRecord } from '../model/release.ts'
 import type { StrategySettings } from '../model/strategy.ts'
 import type { SecretBox } from '../secrets/secret-box.ts'
 import type { Database } from '../store/database.ts'
+import type { Clock } from '../support/clock.ts'
 import type { Log } from '../support/log.ts'
 import type { EnvironmentMasks } from './environment-masks.ts'
 import type { EventLog } from './event-log.ts'
@@ -30,13 +31,6 @@ export interface EngineContext {
   readonly policyFor: (settings: StrategySettings, mode: JudgePolicy['mode']) => JudgePolicy
   readonly clock: Clock
   readonly log: Log
-}
-
-export interface Clock {
-  /** Wall clock, for records. */
-  now(): Date
-  /** Monotonic, for durations: a jump of the wall clock changes no wait. */
-  monotonicMs(): number
 }
 
 /** A database per environment; the embedded one is a cluster of its own. */

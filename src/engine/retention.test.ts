@@ -12,6 +12,7 @@ import { ensureEnvironment } from '../store/environments.ts'
 import { findEvidence, putEvidence } from '../store/judge-states.ts'
 import { findRelease, setReleaseState, writeRelease } from '../store/releases.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../store/testing/temporary-database.ts'
+import { systemClock } from '../support/clock.ts'
 import { silentLog } from '../support/log.ts'
 import { removeFolder } from '../support/remove-folder.ts'
 import { prune } from './retention.ts'
@@ -105,7 +106,7 @@ const pruneNow = (now = new Date(), targets: Pick<MemoryTarget, 'of'> = target) 
     log: silentLog,
     targets,
     workflows,
-    clock: { now: () => now, monotonicMs: () => performance.now() },
+    clock: { ...systemClock, now: () => now },
   })
 const stateOf = async (id: string) => (await findRelease(store.database, id))?.state
 

@@ -6,11 +6,14 @@ export interface Clock {
   now(): Date
   /** Monotonic, for durations: a jump of the wall clock changes no wait. */
   monotonicMs(): number
+  /** Rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
+  sleep,
 }
 
 /** Rejects with the signal's reason when it is aborted first. */

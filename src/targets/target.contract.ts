@@ -16,6 +16,8 @@ export interface TargetUnderTest {
   release(options: ReleaseOptions): ReleaseRecord
   /** GET by the public route, as a new visitor. Status 0: no answer. */
   get(path: string): Promise<{ readonly status: number; readonly text: string }>
+  /** How long a request takes that is seen to be in flight here; absent: 700 ms. */
+  readonly longRequestMs?: number
   /** Ends the instance without warning. */
   kill(instance: string): Promise<void>
   close(): Promise<void>
@@ -48,6 +50,7 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     })
     afterEach(() => world.close())
 
+    const options = (given: Partial<MutationOptions> = {}) => optionsAt(target, given)
     const it = (sentence: string, run: () => Promise<void>) => {
       const skipped = skip.find((each) => each.test === sentence)
       if (skipped === undefined) test(sentence, run)
@@ -159,7 +162,7 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     it('retire lets requests in flight finish, removes the fleet, and may be repeated', async () => {
       await serve(world.release({ id: 'r1' }))
       await target.fleets.scale(world.release({ id: 'r2' }), { web: 1 }, options())
-      const slow = world.get('/slow?ms=700')
+      const slow = world.get(`/slow?ms=${world.longRequestMs ?? 700}`)
       await eventually(async () => ((await look(target)).traffic.r1?.inFlight ?? 0) > 0)
       await target.traffic.shift(only('r2'), options())
       const retired = await target.fleets.retire('r1', options())
@@ -334,6 +337,11 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       expect(seen.every(({ service, release }) => service === 'web' && release === 'r1')).toBe(true)
     })
   })
+}
+
+/** Deadlines only end what hangs: nothing takes so long at this place, however often it begins anew. */
+function optionsAt({ capabilities: { pace } }: Target, given: Partial<MutationOptions>): MutationOptions {
+  return options({ deadlineMs: 5 * (pace.launchMs + pace.shiftMs + pace.quietMs), ...given })
 }
 
 export function options(given: Partial<MutationOptions> = {}): MutationOptions {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { explain, policyFrom, start, step } from '../../judge/index.ts'
 import type { ReleaseRecord } from '../../model/release.ts'
 import type { Sample } from '../../model/sample.ts'
+import { systemClock } from '../../support/clock.ts'
 import type { DeploymentRun } from '../run.ts'
 import { deployRequest } from '../testing/deploy-request.ts'
 import { memoryTarget } from '../testing/memory-target.ts'
@@ -33,7 +34,7 @@ const run: DeploymentRun = {
   by: 'ada',
 }
 const order = { signal: AbortSignal.timeout(60_000), deadlineMs: 1000, fence: 1 }
-const clock = { now: () => new Date(NOW * 1000), monotonicMs: () => performance.now() }
+const clock = { ...systemClock, now: () => new Date(NOW * 1000) }
 const judge = { start, step, explain }
 const policy = policyFrom({ probes: { routes: ['web /health'], rounds: 2 } })
 

@@ -1,5 +1,5 @@
 import type { Sample } from '../../model/sample.ts'
-import type { Clock } from '../context.ts'
+import type { Clock } from '../../support/clock.ts'
 
 /** More than this between the wall clock and the monotonic one within a tick is no drift: somebody set the clock. */
 const JUMP_MS = 5000
@@ -9,13 +9,13 @@ const JUMP_MS = 5000
  * observation, and an hour that comes again hides no failure. Samples carry the router's wall clock; they are moved along.
  */
 export class JudgedTime {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'now' | 'monotonicMs'>
   #offsetSeconds: number
   #formerOffsetSeconds: number
   #wallMs: number
   #monotonicMs: number
 
-  constructor(clock: Clock, offsetSeconds: number) {
+  constructor(clock: Pick<Clock, 'now' | 'monotonicMs'>, offsetSeconds: number) {
     this.#clock = clock
     this.#offsetSeconds = offsetSeconds
     this.#formerOffsetSeconds = offsetSeconds

@@ -1,5 +1,5 @@
 import type { Sample } from '../../model/sample.ts'
-import type { Clock } from '../context.ts'
+import type { Clock } from '../../support/clock.ts'
 import type { MemoryTarget } from './memory-target.ts'
 
 /** Visitors of one environment: each second some requests, by the split in force, failing as often as the test says. */

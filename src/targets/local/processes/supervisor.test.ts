@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Clock } from '../../../support/clock.ts'
+import { type Clock, systemClock } from '../../../support/clock.ts'
 import type { RunState } from './runtime.ts'
 import { Supervisor, type SupervisorChange } from './supervisor.ts'
 
@@ -7,7 +7,7 @@ import { Supervisor, type SupervisorChange } from './supervisor.ts'
 function testClock() {
   let monotonic = 0
   let wall = Date.UTC(2026, 0, 1)
-  const clock: Clock = { now: () => new Date(wall), monotonicMs: () => monotonic }
+  const clock: Clock = { ...systemClock, now: () => new Date(wall), monotonicMs: () => monotonic }
   return {
     clock,
     pass: (ms: number) => {
