@@ -165,7 +165,10 @@ export interface DatabaseConfig {
    * for the environment.
    */
   readonly url?: string | SecretReference
-  /** Command run once before the instances of a release start, in the user's shell. */
+  /**
+   * Command run once before the instances of a release start, in the user's shell. What ends the deployment meanwhile asks it
+   * to stop (SIGTERM) and waits for up to a minute.
+   */
   readonly release?: string
 }
 

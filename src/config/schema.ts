@@ -27,7 +27,7 @@ const database = z.strictObject({
   ),
   release: key(
     command,
-    'Command run once before the instances of a release start, in the user’s shell.',
+    'Command run once before the instances of a release start, in the user’s shell. What ends the deployment meanwhile asks it to stop (SIGTERM) and waits for up to a minute.',
     undefined,
     'none',
   ),

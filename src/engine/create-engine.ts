@@ -8,11 +8,11 @@ import { noTraffic } from '../model/traffic-split.ts'
 import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
 import type { TargetKind } from '../targets/target-kind.ts'
+import { endUnfinished, hadTraffic } from './compensate.ts'
 import { minuteRollUp } from './consumers/minute-roll-up.ts'
 import { startConsumers } from './consumers/start-consumers.ts'
 import type { EngineContext } from './context.ts'
 import { environmentDatabases } from './database-urls.ts'
-import { deployWorkflow } from './deploy-workflow.ts'
 import { deploymentsOf } from './deployments.ts'
 import { type Dossier, findDossier } from './dossier.ts'
 import type { Engine } from './engine.ts'
@@ -21,16 +21,16 @@ import { environmentsOf } from './environments.ts'
 import { EventLog } from './event-log.ts'
 import { Journal } from './journal.ts'
 import type { JudgedPhase } from './judgement/kept.ts'
+import { lives } from './lives.ts'
 import { Mailbox } from './mailbox.ts'
 import { maskedTarget } from './masked-target.ts'
-import { endUnfinished, hadTraffic } from './phases/compensate.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
 import { startRetention } from './retention.ts'
-import { rollbackWorkflow } from './rollback-workflow.ts'
 import { secretValues } from './secret-values.ts'
 import { secretsOf } from './secrets.ts'
 import { Targets } from './targets.ts'
+import { liveThrough } from './workflow.ts'
 import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
@@ -38,6 +38,8 @@ export interface CreateEngineOptions
   extends Omit<EngineContext, 'events' | 'mailbox' | 'journal' | 'workflows' | 'targets' | 'databases' | 'masks'> {
   readonly databaseUrl: string
   readonly databases: DatabaseHosts
+  /** What is asked to stop at a safe point has this long; then it is stopped. */
+  readonly safePointGraceMs?: number
   readonly decorateWorkflows?: WorkflowsDecorator
   /** Made here, because instances get secrets and database addresses that the engine resolves at their start. */
   readonly targets: (
@@ -68,7 +70,7 @@ const START_DATABASE_MS = 60_000
 const STOP_FLEETS_MS = 90_000
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
-  const { databaseUrl, databases: hosts, targets: makeTargets, ...rest } = options
+  const { databaseUrl, databases: hosts, targets: makeTargets, safePointGraceMs, ...rest } = options
   const { decorateWorkflows: decorate = (workflows) => workflows, ...parts } = rest
   const given = { ...parts, databases: environmentDatabases(hosts, parts), masks: environmentMasks(parts, hosts) }
   const { database, log } = given
@@ -95,7 +97,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
   const context: EngineContext = {
     ...given,
     events,
-    mailbox: new Mailbox(database),
+    mailbox: new Mailbox(database, 'now', safePointGraceMs),
     journal: new Journal(database, events),
     workflows,
     targets: new Targets({
@@ -104,8 +106,9 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       wrap: (target, environment) => maskedTarget(target, environment, given.masks),
     }),
   }
-  workflows.register<string>('deploy', (flow, deployment) => deployWorkflow(context, flow, deployment))
-  workflows.register<string>('rollback', (flow, deployment) => rollbackWorkflow(context, flow, deployment))
+  for (const [kind, phases] of Object.entries(lives)) {
+    workflows.register<string>(kind, (flow, deployment) => liveThrough(phases, context, flow, deployment))
+  }
   const retention = startRetention(context)
   let consumers: { stop(): Promise<void> } = { stop: async () => {} }
 

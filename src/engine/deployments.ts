@@ -16,7 +16,7 @@ import type {
   RollbackRequest,
 } from './engine.ts'
 import { resolveEnvironment } from './environments.ts'
-import { checkRollback } from './rollback-workflow.ts'
+import { checkRollback } from './rollback-check.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {
   return {

@@ -14,10 +14,10 @@ import { replaceInstances } from './judgement/replace-instances.ts'
 import { afterRamp, isSuspicious, show, takenBack } from './judgement/telling.ts'
 import { type Tick, Ticks } from './judgement/ticks.ts'
 import { type Patience, patienceWith } from './patience.ts'
-import { restoreBase } from './phases/base-fleet.ts'
-import { setWeight } from './phases/shift.ts'
 import { type Prober, startProber } from './prober.ts'
 import type { DeploymentRun } from './run.ts'
+import { restoreBase } from './steps/base-fleet.ts'
+import { setWeight } from './steps/shift.ts'
 
 export interface JudgementOptions {
   readonly phase: JudgedPhase
@@ -47,7 +47,7 @@ export async function judgeUntilDecided(
   try {
     return await context.mailbox.heed(
       run.deployment,
-      async (signal, ended) => {
+      async (signal, { ended }) => {
         const judgement = await Judgement.open(context, run, options, { question, recorder, signal })
         return judgement.follow(ended)
       },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EventLog } from '../engine/event-log.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { DeploymentState } from '../model/deployment.ts'
+import { SluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import { ada } from '../model/testing/ada.ts'
 import { listSteps, putStep } from './activities.ts'
@@ -239,10 +240,36 @@ describe('messages', () => {
     const mailbox = new Mailbox(store.database)
     const baking = mailbox.heed(
       row.id,
-      (_, ended) => new Promise((resolve) => ended.addEventListener('abort', () => resolve('ended'))),
+      (_, { ended }) => new Promise((resolve) => ended.addEventListener('abort', () => resolve('ended'))),
     )
     await mailbox.send(row.id, 'end-bake', ada)
     expect(await baking).toBe('ended')
+  })
+
+  test('ask what stops at safe points, and abort it when its grace is over', async () => {
+    const { row } = await newDeployment(await newEnvironment())
+    const mailbox = new Mailbox(store.database).reaching('at-safe-point', 300)
+    await mailbox.send(row.id, 'cancel', ada)
+    const seen: string[] = []
+    const working = mailbox.heed(row.id, async (signal, { asked }) => {
+      asked.addEventListener('abort', () => seen.push(`asked, ${signal.aborted ? 'aborted' : 'free to finish'}`))
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      seen.push('aborted')
+      throw new Error('in the middle')
+    })
+    await expect(working).rejects.toMatchObject({ code: 'CANCELLED' })
+    expect(seen).toEqual(['asked, free to finish', 'aborted'])
+  })
+
+  test('let what finishes within its grace say how it stopped', async () => {
+    const { row } = await newDeployment(await newEnvironment())
+    const mailbox = new Mailbox(store.database).reaching('at-safe-point')
+    await mailbox.send(row.id, 'cancel', ada)
+    const working = mailbox.heed(row.id, async (_, { asked }) => {
+      await new Promise((resolve) => asked.addEventListener('abort', resolve))
+      throw new SluiceError('CANCELLED', 'cancelled after the third statement')
+    })
+    await expect(working).rejects.toThrow('after the third statement')
   })
 })
 

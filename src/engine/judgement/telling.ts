@@ -1,7 +1,7 @@
 import type { Decision, Verdict } from '../../judge/index.ts'
 import { SluiceError } from '../../model/error.ts'
+import { hadTraffic } from '../compensate.ts'
 import type { EngineContext } from '../context.ts'
-import { hadTraffic } from '../phases/compensate.ts'
 import type { DeploymentRun } from '../run.ts'
 import { findKept, type Kept } from './kept.ts'
 

@@ -3,12 +3,47 @@ import { SluiceError } from '../../model/error.ts'
 import { actorOf, type DeploymentRow, listDeployments } from '../../store/deployments.ts'
 import { acquireLease, type Lease } from '../../store/leases.ts'
 import type { EngineContext } from '../context.ts'
+import type { Phase, Work } from '../phase.ts'
+import { planDeploy, planRollback } from '../plan.ts'
+import { requestOf } from '../requests.ts'
+import { loadRun } from '../run.ts'
+import type { Flow } from '../workflows/workflows.ts'
+
+/** Waits for its turn, and plans for what serves then. */
+export const admitDeploy: Phase = {
+  name: 'admit',
+  state: 'waiting',
+  interrupt: 'now',
+  run: (context, flow, { deployment }) =>
+    admitted(context, flow, deployment, {
+      replace: async () => requestOf((await context.journal.load(deployment)).request).replace,
+      plan: planDeploy,
+    }),
+}
+
+/** A rollback has everything that moves make room for it. */
+export const admitRollback: Phase = {
+  ...admitDeploy,
+  run: (context, flow, { deployment }) =>
+    admitted(context, flow, deployment, { replace: async () => true, plan: planRollback }),
+}
+
+async function admitted(
+  context: EngineContext,
+  flow: Flow,
+  deployment: string,
+  { replace, plan }: { readonly replace: () => Promise<boolean>; readonly plan: typeof planDeploy },
+): Promise<Work> {
+  const lease = await flow.step('admit', async () => admit(context, deployment, await replace()))
+  const stored = await flow.step('plan', () => plan(context, deployment, lease))
+  return { deployment, run: await loadRun(context.database, stored), isOver: false }
+}
 
 /**
  * Waits until this deployment may move the environment's traffic: a newer deployment supersedes one that has not begun
  * to shift, ends a bake early, and waits for one that is shifting (or, with `replace`, has it compensate).
  */
-export async function admit(context: EngineContext, deployment: string, replace: boolean): Promise<Lease> {
+async function admit(context: EngineContext, deployment: string, replace: boolean): Promise<Lease> {
   const row = await context.journal.move(deployment, 'waiting')
   return context.journal.step(deployment, 'admit', () =>
     context.mailbox.heed(deployment, async (signal) => {

@@ -1,45 +1,37 @@
-import { canMove } from '../../model/deployment.ts'
-import type { Fleet } from '../../model/instance.ts'
-import type { ReleaseRecord } from '../../model/release.ts'
+import { currentFence } from '../../store/leases.ts'
 import type { EngineContext } from '../context.ts'
 import { patienceWith } from '../patience.ts'
+import { type Phase, planned } from '../phase.ts'
+import { stepsOf } from '../plan.ts'
 import type { DeploymentRun } from '../run.ts'
+import { performAll } from '../steps/perform.ts'
 
-/** Brings the new fleet to these counts; resolves when every instance is ready. */
-export async function launch(
-  context: EngineContext,
-  run: DeploymentRun,
-  name: string,
-  counts: Readonly<Record<string, number>>,
-): Promise<void> {
-  const row = await context.journal.load(run.deployment)
-  if (canMove(row.state, 'launching')) await context.journal.move(run.deployment, 'launching')
-  await context.journal.step(
-    run.deployment,
-    name,
-    () =>
-      context.mailbox.heed(run.deployment, async (signal) => {
-        const target = context.targets.of(run.environment)
-        const deadlineMs = patienceWith(target.capabilities).launchMs(run.release)
-        await target.deliver(run.release.artifact, { signal, deadlineMs })
-        return scaleTo(context, run, { release: run.release, counts, signal })
-      }),
-    (fleet) => `${fleet.instances.filter((instance) => instance.state === 'ready').length} instances ready`,
-  )
-}
+/** Over the place's own deadline: only a target that ignores it meets this one. */
+const RETIRE_SLACK_MS = 60_000
 
-/** Brings a release's fleet to these counts, as long as that may take where it runs. */
-export function scaleTo(
-  context: EngineContext,
-  run: Pick<DeploymentRun, 'environment' | 'lease'>,
-  order: {
-    readonly release: ReleaseRecord
-    readonly counts: Readonly<Record<string, number>>
-    readonly signal: AbortSignal
+/** The new fleet comes up and is checked, before any user gets there. */
+export const launch: Phase = planned({
+  name: 'launch',
+  state: 'launching',
+  interrupt: 'now',
+  run: (context, flow, run) => performAll(context, flow, run, stepsOf(run.plan).launch),
+  takeBack: async (context, run) => {
+    await context.journal.step(
+      run.deployment,
+      'clean up',
+      () => removeNewFleet(context, run),
+      (text) => text,
+    )
   },
-): Promise<Fleet> {
-  const { release, counts, signal } = order
+})
+
+async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {
   const target = context.targets.of(run.environment)
-  const deadlineMs = patienceWith(target.capabilities).launchMs(release)
-  return target.fleets.scale(release, counts, { signal, deadlineMs, fence: run.lease.fence })
+  const deadlineMs = patienceWith(target.capabilities).retireMs(run.release)
+  const { stopped } = await target.fleets.retire(run.release.id, {
+    signal: AbortSignal.timeout(deadlineMs + RETIRE_SLACK_MS),
+    deadlineMs,
+    fence: await currentFence(context.database, run.environment),
+  })
+  return `${stopped.length} instances of ${run.release.id} stopped`
 }

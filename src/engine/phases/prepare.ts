@@ -1,5 +1,3 @@
-import type { DeployRequest } from '../../model/deploy-request.ts'
-import { SluiceError } from '../../model/error.ts'
 import type { ReleaseRecord, ReleaseTarget } from '../../model/release.ts'
 import { credentialsIn } from '../../secrets/credentials.ts'
 import { getEnvironment } from '../../store/environments.ts'
@@ -11,10 +9,24 @@ import { assertSecretExists } from '../database-urls.ts'
 import { describeDifferences } from '../differences.ts'
 import { maskedError } from '../environment-masks.ts'
 import { patienceWith } from '../patience.ts'
+import type { Phase } from '../phase.ts'
+import { requestOf } from '../requests.ts'
 import { toldLines } from '../told-lines.ts'
 
+/** From a source to a release record. */
+export const prepare: Phase = {
+  name: 'prepare',
+  state: 'preparing',
+  interrupt: 'now',
+  run: async (context, flow, work) => {
+    const artifact = await flow.step('prepare: build', () => buildArtifact(context, work.deployment))
+    await flow.step('prepare: record', () => recordRelease(context, work.deployment, artifact))
+    return work
+  },
+}
+
 /** Builds the artifact, or finds the one that the same source and settings gave before. */
-export async function buildArtifact(context: EngineContext, deployment: string): Promise<string> {
+async function buildArtifact(context: EngineContext, deployment: string): Promise<string> {
   const row = await context.journal.move(deployment, 'preparing')
   const request = requestOf(row.request)
   return context.journal
@@ -57,7 +69,7 @@ export async function buildArtifact(context: EngineContext, deployment: string):
 }
 
 /** Writes the release record: from here on nothing of it changes. */
-export async function recordRelease(context: EngineContext, deployment: string, artifact: string): Promise<string> {
+async function recordRelease(context: EngineContext, deployment: string, artifact: string): Promise<string> {
   const { database, journal } = context
   const row = await journal.load(deployment)
   const request = requestOf(row.request)
@@ -91,11 +103,6 @@ export async function recordRelease(context: EngineContext, deployment: string, 
     differences: jsonb(await describeDifferences(context, previous?.record ?? null, written)),
   })
   return written.id
-}
-
-export function requestOf(stored: { readonly kind: string; readonly request?: DeployRequest }): DeployRequest {
-  if (stored.request === undefined) throw new SluiceError('UNEXPECTED', 'a rollback has no configuration to build')
-  return stored.request
 }
 
 async function resolveTarget(

@@ -3,23 +3,59 @@ import { listDeployments } from '../../store/deployments.ts'
 import { rememberServing } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
 import { currentFence, releaseLease } from '../../store/leases.ts'
-import { findRelease, keepRelease } from '../../store/releases.ts'
+import { findRelease, keepRelease, setReleaseState } from '../../store/releases.ts'
+import { recordRollback } from '../../store/rollbacks.ts'
 import type { EngineContext } from '../context.ts'
 import { patienceWith } from '../patience.ts'
+import { type Phase, planned } from '../phase.ts'
 import type { DeploymentRun } from '../run.ts'
-import { shiftTo } from './shift.ts'
+import { shiftTo } from '../steps/shift.ts'
+
+/** The old fleet goes. What is done by now stays. */
+export const settle: Phase = planned({
+  name: 'settle',
+  state: 'settling',
+  interrupt: 'at-safe-point',
+  run: (context, flow, run) => flow.step('settle', () => settleDown(context, run)),
+})
+
+/** The same, and the release that was left is not gone back to by itself. */
+export const settleRollback: Phase = planned({
+  name: 'settle',
+  state: 'settling',
+  interrupt: 'at-safe-point',
+  run: async (context, flow, run) => {
+    await flow.step('hold', () => holdReleaseLeft(context, run))
+    await flow.step('settle', () => settleDown(context, run))
+  },
+})
 
 /**
  * Makes the new release the base and takes the old fleet away. A newer deployment may already be under way. All traffic
  * is on the new release by now: that what is old did not go does not make the deployment fail, but it is said.
  */
-export async function settle(context: EngineContext, run: DeploymentRun): Promise<void> {
+async function settleDown(context: EngineContext, run: DeploymentRun): Promise<void> {
   // A crash may lie between the outcome and its record: this step runs again then, with nothing left to do.
   if ((await context.journal.load(run.deployment)).finished_at !== null) return
   await context.journal.move(run.deployment, 'settling')
   const left = await settled(context, run)
   await releaseLease(context.database, run.environment, run.deployment)
   await context.journal.move(run.deployment, 'succeeded', left === null ? {} : { reason: jsonb(left) })
+}
+
+async function holdReleaseLeft(context: EngineContext, run: DeploymentRun): Promise<void> {
+  const row = await context.journal.load(run.deployment)
+  if (row.serving_at !== null) {
+    await recordRollback(context.database, {
+      activity: run.deployment,
+      environment: run.environment,
+      seconds: (row.serving_at.getTime() - row.created_at.getTime()) / 1000,
+      way: 'launch',
+    })
+  }
+  if (run.base !== null) {
+    await setReleaseState(context.database, run.base.id, 'on-hold', `rolled back by ${run.by}`)
+  }
 }
 
 /** Twice what a retirement may take at this place, and at least as long as anything of old may need to go. */

@@ -16,7 +16,7 @@ import { type Clock, systemClock } from '../../support/clock.ts'
 import { userEnvironment } from '../../support/user-environment.ts'
 import { localRunner } from '../../targets/local/local-runner.ts'
 import type { TargetKind } from '../../targets/target-kind.ts'
-import { createEngine, type EngineParts } from '../create-engine.ts'
+import { createEngine, type EngineParts, type WorkflowsDecorator } from '../create-engine.ts'
 import type { Deployment } from '../engine.ts'
 import { deployRequest, type RequestOfTest } from './deploy-request.ts'
 import { type MemoryTarget, memoryTarget } from './memory-target.ts'
@@ -52,13 +52,15 @@ export interface TestEngineOptions {
   readonly databaseUrl?: string
   /** Another target than the one in memory. */
   readonly real?: TargetKind
+  readonly safePointGraceMs?: number
+  readonly decorateWorkflows?: WorkflowsDecorator
 }
 
 /** Longest wait for what a test expects; only a hanging one meets it. */
 const HANGING_MS = 120_000
 
 export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
-  const { judge, clock = systemClock, request: given, databaseUrl, real } = options
+  const { judge, clock = systemClock, request: given, databaseUrl, real, safePointGraceMs, decorateWorkflows } = options
   const store = await temporaryDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
   const target = memoryTarget({
@@ -94,6 +96,8 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     policyFor,
     clock,
     log: { info: () => {}, warn: () => {}, error: () => {} },
+    ...(safePointGraceMs === undefined ? {} : { safePointGraceMs }),
+    ...(decorateWorkflows === undefined ? {} : { decorateWorkflows }),
   })
   await parts.launch()
 

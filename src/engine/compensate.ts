@@ -1,22 +1,14 @@
-import { hasUsers, type Outcome } from '../../model/deployment.ts'
-import { isSluiceError, SluiceError } from '../../model/error.ts'
-import { rememberServing } from '../../store/environments.ts'
-import { jsonb } from '../../store/jsonb.ts'
-import { currentFence, type Lease, releaseLease } from '../../store/leases.ts'
-import { setReleaseState } from '../../store/releases.ts'
-import { recordRollback } from '../../store/rollbacks.ts'
-import { messageOf } from '../../support/message-of.ts'
-import type { EngineContext } from '../context.ts'
-import { seenAnswering } from '../evidence.ts'
-import { patienceWith } from '../patience.ts'
-import type { DeploymentRun } from '../run.ts'
-import { takeLeaseBack } from './admit.ts'
-import { restoreBase } from './base-fleet.ts'
-import { notSettled } from './settle.ts'
-import { shiftTo } from './shift.ts'
-
-/** Over the place's own deadline: only a target that ignores it meets this one. */
-const RETIRE_SLACK_MS = 60_000
+import { hasUsers, type Outcome } from '../model/deployment.ts'
+import { isSluiceError, SluiceError } from '../model/error.ts'
+import { jsonb } from '../store/jsonb.ts'
+import { releaseLease } from '../store/leases.ts'
+import { setReleaseState } from '../store/releases.ts'
+import { messageOf } from '../support/message-of.ts'
+import type { EngineContext } from './context.ts'
+import type { Phase, TakingBack } from './phase.ts'
+import { takeLeaseBack } from './phases/admit.ts'
+import { notSettled } from './phases/settle.ts'
+import type { DeploymentRun } from './run.ts'
 
 /** Ends a deployment that was never admitted: nothing was touched, so there is nothing to take back. */
 export async function giveUp(context: EngineContext, deployment: string, error: unknown): Promise<void> {
@@ -33,40 +25,23 @@ export async function hadTraffic(context: EngineContext, deployment: string): Pr
   return hasUsers(state)
 }
 
-/** Takes back what was done, newest first: traffic, then the new fleet. */
+/** Takes back what the phases did, newest first: traffic, then the new fleet. */
 export async function compensate(
   context: EngineContext,
+  phases: readonly Phase[],
   run: DeploymentRun,
   error: unknown,
   hadTraffic: boolean,
 ): Promise<void> {
   const before = await context.journal.load(run.deployment)
   if (before.finished_at !== null) return
-  const startedMs = context.clock.monotonicMs()
+  const sinceMs = context.clock.monotonicMs()
   await context.journal.move(run.deployment, 'compensating')
   const reason = explained(toSluiceError(error), run)
   try {
     const lease = await takeLeaseBack(context, before)
-    await context.journal.step(
-      run.deployment,
-      'take back',
-      () => takeBack(context, { ...run, lease }, hadTraffic),
-      (text) => text,
-    )
-    if (hadTraffic) {
-      await recordRollback(context.database, {
-        activity: run.deployment,
-        environment: run.environment,
-        seconds: (context.clock.monotonicMs() - startedMs) / 1000,
-        way: 'warm',
-      })
-    }
-    await context.journal.step(
-      run.deployment,
-      'clean up',
-      () => removeNewFleet(context, { ...run, lease }),
-      (text) => text,
-    )
+    const taking: TakingBack = { ...run, lease, hadTraffic, sinceMs }
+    for (const phase of phases.toReversed()) await phase.takeBack?.(context, taking)
     if (hadTraffic) await setReleaseState(context.database, run.release.id, 'on-hold', reason.message)
     await releaseLease(context.database, run.environment, run.deployment)
     await context.journal.move(run.deployment, outcomeOf(reason, hadTraffic), { reason: jsonb(reason) })
@@ -113,58 +88,6 @@ function rollbackFailed(environment: string, because: SluiceError, failure: Slui
     cause: failure,
     details: { because: because.toJSON(), failure: failure.toJSON() },
   })
-}
-
-async function takeBack(
-  context: EngineContext,
-  run: DeploymentRun & { readonly lease: Lease },
-  hadTraffic: boolean,
-): Promise<string> {
-  const { capabilities } = context.targets.of(run.environment)
-  const signal = AbortSignal.timeout(patienceWith(capabilities).restoreMs)
-  const { base } = run
-  if (base === null) {
-    if (hadTraffic)
-      await shiftTo(context, run, { base: null, candidate: null, weight: 0, salt: run.deployment }, signal)
-    return 'nothing served before: no release serves now'
-  }
-  const onBaseAlone = { base: base.id, candidate: null, weight: 0, salt: run.deployment }
-  if (!hadTraffic) {
-    // Probes may have gone by while the router knew the new release, at no weight.
-    const { split } = await context.targets.of(run.environment).traffic.usage()
-    if (split?.candidate === run.release.id) await shiftTo(context, run, onBaseAlone, signal)
-    return `traffic stayed on ${base.id}`
-  }
-  const isWhole = await isRestored(context, run, signal)
-  await shiftTo(context, run, onBaseAlone, signal)
-  await context.journal.weight(run.deployment, 0, 'taken back')
-  if (!isWhole) await restoreBase(context, run, signal)
-  await rememberServing(context.database, run.environment, { release: base.id, warmRelease: null })
-  await setReleaseState(context.database, base.id, 'serving')
-  const seen = await seenAnswering(context, base, signal)
-  return `traffic is back on ${base.id}: ${seen}`
-}
-
-/** Capacity first, then the traffic; but where the old fleet does not grow, few good instances are better than bad ones. */
-async function isRestored(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<boolean> {
-  try {
-    await restoreBase(context, run, signal)
-    return true
-  } catch (error) {
-    context.log.warn(`${run.base?.id} is not back at full capacity before its traffic returns: ${messageOf(error)}`)
-    return false
-  }
-}
-
-async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {
-  const target = context.targets.of(run.environment)
-  const deadlineMs = patienceWith(target.capabilities).retireMs(run.release)
-  const { stopped } = await target.fleets.retire(run.release.id, {
-    signal: AbortSignal.timeout(deadlineMs + RETIRE_SLACK_MS),
-    deadlineMs,
-    fence: await currentFence(context.database, run.environment),
-  })
-  return `${stopped.length} instances of ${run.release.id} stopped`
 }
 
 export function outcomeOf(reason: SluiceError, hadTraffic: boolean): Outcome {
