@@ -179,7 +179,12 @@ test('6: a person is asked, and nobody is there to answer', async () => {
   plane.engine.script = ({ id, environment }, engine) => {
     engine.change(id, {
       state: 'shifting',
-      question: { text: 'the second look stayed undecided', deadline: '2099-01-01T00:00:00.000Z' },
+      question: {
+        text: 'the second look stayed undecided',
+        options: ['promote', 'roll-back'],
+        who: null,
+        deadline: '2099-01-01T00:00:00.000Z',
+      },
     })
     engine.tell({ type: 'deployment.judge', deployment: id, environment, data: { action: 'hold', ask: true } })
   }

@@ -51,6 +51,7 @@ export function deploymentSummary(row: DeploymentRow): DeploymentSummary {
     seconds: row.seconds,
     reason: withoutCredentials(row.reason),
     question: row.question,
+    waiting: row.waiting,
   }
 }
 

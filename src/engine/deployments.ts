@@ -1,8 +1,8 @@
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
-import { canBeTakenBack, isOutcome, mayBeSuperseded } from '../model/deployment.ts'
+import { isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
-import { type DeploymentRow, findDeployment, listDeployments } from '../store/deployments.ts'
+import { type DeploymentRow, findDeployment, findDeploymentByKey, listDeployments } from '../store/deployments.ts'
 import { environmentKey } from '../store/environments.ts'
 import type { EngineContext } from './context.ts'
 import { deploymentSummary, deploymentView, deploymentViews } from './deployment-views.ts'
@@ -16,7 +16,7 @@ import type {
   RollbackRequest,
 } from './engine.ts'
 import { resolveEnvironment } from './environments.ts'
-import { checkRollback } from './rollback-check.ts'
+import { assertRollback, checkRollback, findMoving } from './rollback-check.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {
   return {
@@ -43,40 +43,46 @@ async function deploy(context: EngineContext, actor: Actor, request: DeployReque
     request: { kind: 'deploy', request, actor },
     idempotencyKey: idempotencyKey ?? null,
   })
-  await context.workflows.start('deploy', row.id, row.id)
-  return deploymentView(context, row)
+  return started(context, row)
 }
 
 /**
- * Recorded as a deployment of its own, but when another is moving traffic the message to it goes out first: that is
- * what takes users off the bad release, and it waits for nothing.
+ * Checked before anything is touched. Recorded as a deployment of its own, but when another is moving traffic the message to
+ * it goes out first: that is what takes users off the bad release, and it waits for nothing.
  */
 async function rollback(context: EngineContext, actor: Actor, request: RollbackRequest): Promise<Deployment> {
+  const { release = null, reason = null, idempotencyKey = null } = request
+  const same = idempotencyKey === null ? undefined : await findDeploymentByKey(context.database, idempotencyKey)
+  if (same !== undefined) return started(context, same)
   const { key } = await resolveEnvironment(context, request.environment)
-  const running = await listDeployments(context.database, { environment: key, running: true, limit: 50 })
-  const moving = running.find((row) => canBeTakenBack(row.state))
-  if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', actor, messageData(request))
+  const moving = await findMoving(context, key)
+  const warnings = await assertRollback(context, key, release, moving)
+  if (moving !== undefined) await context.mailbox.send(moving.id, 'roll-back', actor, reason === null ? {} : { reason })
   const base = moving === undefined ? {} : { release: moving.release, previous_release: moving.previous_release }
   const wanted = {
     environment: key,
     strategy: 'blue-green',
-    request: { kind: 'rollback', release: request.release ?? null, reason: request.reason ?? null, actor },
-    idempotencyKey: request.idempotencyKey ?? null,
+    request: { kind: 'rollback', release, reason, actor },
+    idempotencyKey,
   } as const
-  const { row, isNew } = await context.journal.create(wanted, base)
-  if (isNew) {
-    for (const other of running) {
-      if (mayBeSuperseded(other.state)) {
-        await context.mailbox.send(other.id, 'supersede', actor, { deployment: row.id })
-      }
-    }
-  }
-  await context.workflows.start('rollback', row.id, row.id)
-  return deploymentView(context, row)
+  const { row, isNew } = await context.journal.create(wanted, base, { warnings })
+  if (isNew) await supersedeOthers(context, actor, row)
+  return started(context, row)
 }
 
-function messageData(request: RollbackRequest): Record<string, unknown> {
-  return request.reason === undefined ? {} : { reason: request.reason }
+async function supersedeOthers(context: EngineContext, actor: Actor, row: DeploymentRow): Promise<void> {
+  const { environment, id: deployment } = row
+  const running = await listDeployments(context.database, { environment, running: true, limit: 50 })
+  for (const { id, state, ordinal } of running) {
+    const isOlder = Number(ordinal) < Number(row.ordinal)
+    if (isOlder && mayBeSuperseded(state)) await context.mailbox.send(id, 'supersede', actor, { deployment })
+  }
+}
+
+/** Starting one twice is one run. */
+async function started(context: EngineContext, row: DeploymentRow): Promise<Deployment> {
+  await context.workflows.start(row.kind, row.id, row.id)
+  return deploymentView(context, row)
 }
 
 async function send(

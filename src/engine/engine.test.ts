@@ -295,15 +295,6 @@ describe('a rollback', () => {
     const rollback = await parts.engine.deployments.rollback(ada, { environment, release: first.release ?? '' })
     expect(await finished(rollback.id)).toMatchObject({ state: 'succeeded', release: first.release })
   })
-
-  test('is refused before anything is touched when nothing served before', async () => {
-    await serve()
-    const from = target.orders.length
-    expect(await parts.engine.deployments.checkRollback(key())).toMatchObject({ possible: false })
-    const rollback = await parts.engine.deployments.rollback(ada, { environment })
-    expect(await finished(rollback.id)).toMatchObject({ state: 'failed', reason: { code: 'NOTHING_TO_ROLL_BACK_TO' } })
-    expect(target.orders.slice(from)).toEqual([])
-  })
 })
 
 describe('environments', () => {

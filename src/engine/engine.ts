@@ -1,4 +1,4 @@
-import type { DeploymentKind } from '../model/activity.ts'
+import type { DeploymentKind, Question, Waiting } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { DeploymentState } from '../model/deployment.ts'
@@ -136,8 +136,10 @@ export interface DeploymentSummary {
   /** Seconds by phase, measured. */
   readonly seconds: Readonly<Record<string, number>>
   readonly reason: SerializedError | null
-  /** A person is asked: undecided confirmation. */
-  readonly question: { readonly text: string; readonly deadline: string } | null
+  /** A person is asked. */
+  readonly question: Question | null
+  /** Why it may not move traffic yet. */
+  readonly waiting: Waiting | null
 }
 
 export interface Deployment extends DeploymentSummary {

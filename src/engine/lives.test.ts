@@ -4,7 +4,7 @@ import { ada } from '../model/testing/ada.ts'
 import { lives } from './lives.ts'
 import { type ScriptedJudge, scriptedJudge } from './testing/scripted-judge.ts'
 import { type TestEngine, testEngine } from './testing/test-engine.ts'
-import type { Workflows } from './workflows/workflows.ts'
+import type { Flow, Workflows } from './workflows/workflows.ts'
 
 describe.each(Object.entries(lives))('the phases of a %s', (_kind, phases) => {
   test('show states that follow each other', () => {
@@ -34,8 +34,8 @@ describe('the durable steps, which runs of versions before remember by name and 
   /** Writes down what a run does, in order. */
   const recorded = (workflows: Workflows): Workflows => ({
     ...workflows,
-    register: (name, body) =>
-      workflows.register(name, (flow, input) => {
+    register: <Input>(name: string, body: (flow: Flow, input: Input) => Promise<void>) =>
+      workflows.register<Input>(name, (flow, input) => {
         const own: string[] = []
         steps.set(String(input), own)
         const step: typeof flow.step = (stepName, run) => {

@@ -76,6 +76,7 @@ async function release({ state, served = true, running = false, keepReleases = 2
     artifact,
     source: { kind: 'git', commit: null, dirty: false, branch: null, subject: null },
     secrets: {},
+    schema: null,
     keepAssetsOfReleases: keepAssets,
     keepReleases,
     createdAt: '',

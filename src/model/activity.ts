@@ -12,6 +12,24 @@ export interface ActivityKind {
   readonly needs: ActivityNeeds
 }
 
+/** Why it may not begin yet. */
+export interface Waiting {
+  /** For a person: `waits for d85 (canary at 50 %)`. */
+  readonly reason: string
+  /** When that ends as far as one can tell; null: nobody knows. */
+  readonly until: string | null
+}
+
+/** Something that only a person can decide. */
+export interface Question {
+  readonly text: string
+  readonly options: readonly string[]
+  /** Ids of the actors who may answer; null: everybody who may act. */
+  readonly who: readonly string[] | null
+  /** From then on no answer counts any more. */
+  readonly deadline: string
+}
+
 /** Both change which release an environment serves, and are shown as deployments. */
 export const deploymentKinds = {
   deploy: { name: 'deploy', needs: 'traffic' },

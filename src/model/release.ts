@@ -17,11 +17,24 @@ export interface ReleaseRecord {
   /** Names and versions only; values are resolved when an instance starts. */
   readonly secrets: Readonly<Record<string, number>>
   readonly database: ReleaseDatabase | null
+  /** Versions of the database's schema that it works with; null: nothing is known of them. */
+  readonly schema: SchemaRange | null
   /** Releases of the environment that are kept for rollback, as it was configured with this one; absent in old records. */
   readonly keepReleases?: number
   /** Releases before this one whose immutable assets stay served, for tabs that are still open. */
   readonly keepAssetsOfReleases: number
   readonly createdAt: string
+}
+
+/** Both inclusive. */
+export interface SchemaRange {
+  readonly min: number
+  readonly max: number
+}
+
+/** True where one database can serve both, and where nothing is known that forbids it. */
+export function canShareSchema(one: SchemaRange | null, other: SchemaRange | null): boolean {
+  return one === null || other === null || (one.min <= other.max && other.min <= one.max)
 }
 
 /** Where a release runs, and what was decided for that place: its own business, plain JSON. */

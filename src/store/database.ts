@@ -11,7 +11,7 @@ import {
   type ValueNode,
 } from 'kysely'
 import pg from 'pg'
-import type { ActivityNeeds } from '../model/activity.ts'
+import type { ActivityNeeds, Question, Waiting } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
 import type { DeployRequest } from '../model/deploy-request.ts'
 import type { SerializedError } from '../model/error.ts'
@@ -97,7 +97,8 @@ interface ActivityTable {
   requested_by: string
   idempotency_key: string | null
   reason: NullableJson<SerializedError>
-  question: NullableJson<{ text: string; deadline: string }>
+  question: NullableJson<Question>
+  waiting: NullableJson<Waiting>
   seconds: JSONColumnType<Record<string, number>, string | undefined, string>
   created_at: Time
   /** Set with the outcome. */

@@ -70,6 +70,11 @@ export function findDeployment(database: Database, id: string): Promise<Deployme
   return deployments(database).where('activities.id', '=', id).executeTakeFirst()
 }
 
+/** The one that was asked for with this key. */
+export function findDeploymentByKey(database: Database, idempotencyKey: string): Promise<DeploymentRow | undefined> {
+  return deployments(database).where('idempotency_key', '=', idempotencyKey).executeTakeFirst()
+}
+
 export function listDeployments(
   database: Database,
   query: {

@@ -27,7 +27,7 @@ test('a database of before knows afterwards where its environments run, its rele
     "insert into deployments (id, number, kind, environment, state, strategy, request, requested_by) values ('d2', 2, 'deploy', 'shop.production', 'queued', 'rolling', $1, 'ada')",
     [request],
   )
-  await migrate(old.pool)
+  await migrate(old.pool, { upTo: 4 })
   const place = { name: 'local', settings: { edge: { httpPort: 8080, limits: { holdMs: 1 } } } }
   expect((await getRelease(old.database, 'r1')).record).toEqual({
     id: 'r1',

@@ -132,7 +132,7 @@ export async function keepRelease(database: Database, id: string): Promise<void>
     .execute()
 }
 
-/** Newest release of the environment that once served, is no longer serving and is not on hold. */
+/** The release of the environment that served last before, by a deployment or a rollback, and is not on hold. */
 export function findReleaseToReturnTo(
   database: Database,
   environment: string,
@@ -141,7 +141,7 @@ export function findReleaseToReturnTo(
   return database
     .selectFrom('releases')
     .selectAll('releases')
-    .innerJoin('deployments', 'deployments.activity', 'releases.deployment')
+    .innerJoin('deployments', 'deployments.release', 'releases.id')
     .where('releases.environment', '=', environment)
     .where('releases.id', '<>', serving)
     .where('releases.state', 'in', ['warm', 'kept', 'serving'])

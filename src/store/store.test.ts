@@ -51,6 +51,7 @@ const record = (environment: string): Omit<ReleaseRecord, 'id'> => ({
   stickiness: true,
   secrets: {},
   database: null,
+  schema: null,
   createdAt: new Date(0).toISOString(),
 })
 
@@ -86,6 +87,7 @@ describe('migrations', () => {
       3: '829656277ae8f8e68b351f6c62de0306f7b2e5e8f71fd580d2c0e4c06b95f2fa',
       4: '8291f4a2269ca2db1a322ec34fe96b53181e53565614bb13feaf557cf40879d0',
       5: '348498dfe1410bc3249ba055a0ab025691ed170e837a986d8345f070cbd9c915',
+      6: '359b84d3aef65d2a0a32563549d93256e0e82646017f33dee503a9bde63ed5db',
     })
   })
 
@@ -185,7 +187,7 @@ describe('releases', () => {
       const { row } = await newDeployment(environment)
       const release = await writeRelease(store.database, row.id, record(environment))
       expect(await writeRelease(store.database, row.id, record(environment))).toEqual(release)
-      await updateDeployment(store.database, row.id, { serving_at: new Date(1000 * (count + 1)) })
+      await updateDeployment(store.database, row.id, { release: release.id, serving_at: new Date(1000 * (count + 1)) })
       await setReleaseState(store.database, release.id, count === 2 ? 'serving' : 'kept')
       ids.push(release.id)
     }

@@ -72,7 +72,18 @@ const summary = {
   weight: z.number().min(0).max(1),
   seconds: z.record(z.string(), z.number()),
   reason: errorSchema.nullable(),
-  question: z.object({ text: z.string(), deadline: timestamp }).nullable(),
+  question: z
+    .object({
+      text: z.string(),
+      options: listOf(z.string()),
+      who: listOf(z.string()).nullable().meta({ description: 'Who may answer, by id; null: whoever may act' }),
+      deadline: timestamp,
+    })
+    .nullable(),
+  waiting: z
+    .object({ reason: z.string(), until: timestamp.nullable() })
+    .nullable()
+    .meta({ description: 'Why it may not move traffic yet, and until when as far as one can tell' }),
 }
 
 export const deploymentSummarySchema = z.object(summary).meta({ id: 'DeploymentSummary' })

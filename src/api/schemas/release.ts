@@ -72,6 +72,7 @@ const releaseRecordSchema = z.object({
   keepReleases: z.int().positive().exactOptional(),
   secrets: z.record(z.string(), z.int()),
   database: databaseSchema.nullable(),
+  schema: z.object({ min: z.int(), max: z.int() }).nullable(),
   createdAt: timestamp,
 })
 

@@ -166,6 +166,7 @@ export class MemoryEngine implements Engine {
       reason: null,
       verdict: null,
       question: null,
+      waiting: null,
       differences: [],
     }
     this.rows.push(row)

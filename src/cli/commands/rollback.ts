@@ -13,7 +13,8 @@ export const rollback: Handler = async ({ args, options }, context) => {
     const check = await forOwnEnvironment(context, environment, keyOf, (name) =>
       client.checkRollback(name, release, context.interrupted),
     )
-    const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}`)
+    const bad = check.possible ? 'warn' : 'FAIL'
+    const lines = check.checks.map(({ name, ok, detail }) => `  ${ok ? 'ok  ' : bad} ${name}: ${detail}`)
     const way = check.way === 'warm' ? 'by one weight change' : 'after a launch'
     const last = check.lastSeconds === null ? 'never done here' : `the last one took ${duration(check.lastSeconds)}`
     const text = check.possible

@@ -20,6 +20,7 @@ const record = (id: string): ReleaseRecord => {
     artifact: 'a',
     source: { kind: 'git', commit: null, dirty: false, branch: null, subject: null },
     secrets: {},
+    schema: null,
     createdAt: '',
   }
 }

@@ -48,6 +48,8 @@ export class Question {
   async #ask(decision: Decision): Promise<void> {
     const text = decision.reasons[0]?.text ?? 'the confirmation stayed undecided'
     const deadline = new Date(this.#context.clock.now().getTime() + ANSWER_MS).toISOString()
-    await this.#context.journal.set(this.#run.deployment, { question: jsonb({ text, deadline }) })
+    await this.#context.journal.set(this.#run.deployment, {
+      question: jsonb({ text, options: ['promote', 'roll-back'], who: null, deadline }),
+    })
   }
 }

@@ -92,6 +92,7 @@ async function recordRelease(context: EngineContext, deployment: string, artifac
     stickiness: config.stickiness,
     secrets: await newestSecretVersions(context, row.environment),
     database: config.database,
+    schema: null,
     keepReleases: config.keepReleases,
     createdAt: context.clock.now().toISOString(),
   }

@@ -35,6 +35,8 @@ export interface TestEngine {
   failNextBuild(error: SluiceError): void
   /** What every build of this test prints. */
   buildPrints(line: string): void
+  /** From now on no artifact is there any more. */
+  loseArtifacts(): void
   request(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): DeployRequest
   deploy(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): Promise<Deployment>
   /** Deploys and waits for success. */
@@ -71,6 +73,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
   const artifact: Artifact = { id: 'a'.repeat(64), files: 1, bytes: 1, createdAt: '', buildKey: null, description: '' }
   let buildError: SluiceError | null = null
   let buildLine = 'building'
+  let hasArtifacts = true
   const parts = createEngine({
     database: store.database,
     databaseUrl: store.url,
@@ -85,7 +88,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     },
     artifacts: {
       add: async () => artifact,
-      get: async () => artifact,
+      get: async () => (hasArtifacts ? artifact : null),
       find: async () => artifact,
       tree: async () => directory,
       prune: async () => [],
@@ -133,6 +136,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
       names++
       buildError = null
       buildLine = 'building'
+      hasArtifacts = true
       target.beforeScale = async () => {}
       target.statusOf = null
     },
@@ -141,6 +145,9 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     },
     failNextBuild: (error) => {
       buildError = error
+    },
+    loseArtifacts: () => {
+      hasArtifacts = false
     },
     request,
     deploy,

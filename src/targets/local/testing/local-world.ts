@@ -142,6 +142,7 @@ export function releaseRecord(options: ReleaseOptions & { readonly httpPort: num
     stickiness: true,
     secrets: {},
     database: null,
+    schema: null,
     createdAt: new Date().toISOString(),
   }
 }

@@ -53,6 +53,7 @@ function releaseRecord(
     stickiness: false,
     secrets: {},
     database: null,
+    schema: null,
     createdAt: new Date().toISOString(),
   }
 }
