@@ -1,4 +1,7 @@
 import { DBOS, Error as DbosErrors, type WorkflowStatusString } from '@dbos-inc/dbos-sdk'
+import { INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
+import { registerInternalQueue, wfQueueRunner } from '@dbos-inc/dbos-sdk/internal/wfqueue'
+import { workflowTimeoutConfig } from '@dbos-inc/dbos-sdk/internal/workflow_management'
 import { isSluiceError, type SerializedError, SluiceError } from '../../model/error.ts'
 import { isConnectionError } from '../../store/database.ts'
 import type { Flow, Workflows } from './workflows.ts'
@@ -9,6 +12,11 @@ export interface DbosWorkflowsOptions {
   /** How long a step waits for a database that went away before it gives up. */
   readonly outageMs?: number
 }
+
+/** How soon after a start what was in flight goes on. */
+const RESUME_POLL_MS = 50
+/** No workflow of ours has a time-out or a schedule of the library's: its looks for them could as well never come. */
+const UNUSED_POLL_MS = 60 * 60_000
 
 type StepOutcome = { readonly value: unknown } | { readonly error: SerializedError }
 type Body = (flow: Flow, input: unknown) => Promise<void>
@@ -21,6 +29,7 @@ const ended: WorkflowStatusString[] = ['SUCCESS', 'ERROR', 'CANCELLED', 'MAX_REC
  */
 export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkflowsOptions): Workflows {
   const bodies = new Map<string, (input: unknown) => Promise<void>>()
+  const closing = new AbortController()
   const flow: Flow = {
     step: async <Value>(name: string, body: () => Promise<Value>): Promise<Value> => {
       const outcome = await DBOS.runStep<StepOutcome>(() => runThroughOutages(body, outageMs), { name })
@@ -47,6 +56,7 @@ export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkf
         executorID: 'local',
         enablePatching: true,
         useListenNotify: true,
+        schedulerPollingIntervalMs: UNUSED_POLL_MS,
         logger: {
           info: () => {},
           debug: () => {},
@@ -54,7 +64,11 @@ export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkf
           error: (entry) => log.error(text(entry)),
         },
       })
+      // What was in flight is put into a queue and taken from there: quickly, and never again after that.
+      registerInternalQueue(INTERNAL_QUEUE_NAME, { minPollingIntervalMs: RESUME_POLL_MS })
+      workflowTimeoutConfig.pollingIntervalMs = UNUSED_POLL_MS
       await DBOS.launch()
+      void untilResumed(closing.signal).then(() => wfQueueRunner.stop())
     },
     async start(name, id, input) {
       const body = bodies.get(name)
@@ -73,7 +87,19 @@ export function dbosWorkflows({ databaseUrl, log, outageMs = 60_000 }: DbosWorkf
       })
       if (finished.length > 0) await DBOS.deleteWorkflows(finished.map((workflow) => workflow.workflowID))
     },
-    shutdown: () => DBOS.shutdown(),
+    async shutdown() {
+      closing.abort()
+      await DBOS.shutdown()
+    },
+  }
+}
+
+/** Nothing is put into a queue but at a start: when it is empty its watch has nothing to do, and costs 20 transactions a second. */
+async function untilResumed(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const waiting = await DBOS.listWorkflows({ status: 'ENQUEUED', limit: 1 }).catch(() => null)
+    if (waiting?.length === 0) return
+    await new Promise((resolve) => setTimeout(resolve, 4 * RESUME_POLL_MS))
   }
 }
 
