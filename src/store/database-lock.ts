@@ -99,21 +99,24 @@ class Lock implements DatabaseLock {
   /** As often as it takes; whoever signed in the meantime acts now, and we do not. */
   async #takeAgain(formerBackend: number): Promise<void> {
     const { signal } = this.#released
+    const { log, onTaken, url } = this.#options
+    let isSilent = false
     while (!signal.aborted) {
       try {
-        const session = await Session.open(this.#options.url)
+        const session = await Session.open(url)
         const taken = await this.#tryAgain(session, formerBackend).catch(async (error: unknown) => {
           await session.end()
           throw error
         })
         if (taken === 'held' && !signal.aborted) {
-          this.#options.log.info('the lock of the database is held again')
+          log.info('the lock of the database is held again')
           return this.#hold(session)
         }
         await session.end()
-        if (taken instanceof SluiceError) return this.#options.onTaken(taken)
+        if (taken instanceof SluiceError) return onTaken(taken)
       } catch (error) {
-        if (!signal.aborted) this.#options.log.info(`the database does not answer yet: ${messageOf(error)}`)
+        if (!signal.aborted && !isSilent) log.info(`the database does not answer yet: ${messageOf(error)}`)
+        isSilent = true
       }
       await sleep(500, undefined, { signal }).catch(() => {})
     }
@@ -157,14 +160,23 @@ class Session {
       keepAlive: true,
     })
     const session = new Session(client)
-    await client.connect()
-    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-    session.backend = rows[0]?.pid ?? 0
-    await client.query(
+    try {
+      await session.#prepare()
+      return session
+    } catch (error) {
+      await session.end()
+      throw error
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#client.connect()
+    const { rows } = await this.#client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    this.backend = rows[0]?.pid ?? 0
+    await this.#client.query(
       `select set_config('tcp_keepalives_idle', $1, false), set_config('tcp_keepalives_interval', $1, false), set_config('tcp_keepalives_count', '3', false)`,
       [String(KEEP_ALIVE_SECONDS)],
     )
-    return session
   }
 
   async tryLock(): Promise<boolean> {
