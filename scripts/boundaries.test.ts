@@ -18,20 +18,22 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   edge: { imports: ['model', 'support'] },
   // Of targets only what a configuration may say of them.
   config: { imports: ['model', 'support', 'secrets', 'targets'], typesOf: ['edge'] },
+  sources: { imports: ['model', 'support', 'build', 'config'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
   store: { imports: ['model', 'support'] },
   engine: {
     imports: ['model', 'support', 'store', 'strategy', 'secrets'],
-    typesOf: ['config', 'build', 'judge', 'targets', 'databases'],
+    typesOf: ['sources', 'config', 'build', 'judge', 'targets', 'databases'],
   },
   api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
   cli: {
-    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge'],
+    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge', 'sources'],
     typesOf: ['engine', 'store', 'targets'],
   },
   // The one place where implementations are chosen and put together.
   control: {
     imports: [
+      'sources',
       'model',
       'support',
       'store',

@@ -79,15 +79,25 @@ test('refuses a character that nothing of ours can hold, wherever it stands', as
 test('lists every problem of a request at once, and at most a hundred', async () => {
   const { call } = await served()
   const good = deployRequest()
-  const services = Array.from({ length: 30 }, () => ({ ...good.config.services[0], instances: -1, kind: 'cron', x: 1 }))
-  const few = { ...good, replace: 'no', config: { ...good.config, project: 'Shop!', stickiness: 'yes' } }
-  const many = { ...good, config: { ...good.config, services: [...services, ...services] } }
+  const variables = Object.fromEntries(Array.from({ length: 180 }, (_, index) => [`A${index}`, index]))
+  const few = {
+    ...good,
+    project: 'Shop!',
+    source: { ...good.source, directory: 'relative', config: '../x' },
+    replace: 'no',
+  }
+  const many = { ...good, variables }
   const post = async (body: object) =>
     (await (await call('/api/v1/deployments', { method: 'POST', body: JSON.stringify(body) })).json()) as {
       detail: string
       problems: { path: string }[]
     }
-  expect((await post(few)).problems.map(({ path }) => path)).toEqual(['config.project', 'config.stickiness', 'replace'])
+  expect((await post(few)).problems.map(({ path }) => path)).toEqual([
+    'project',
+    'source.directory',
+    'source.config',
+    'replace',
+  ])
   const answer = await post(many)
   expect(answer.problems).toHaveLength(100)
   expect(answer.detail).toContain('180 problems')

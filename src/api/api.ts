@@ -11,6 +11,7 @@ import { logRoutes } from './logs.ts'
 import { openApiDocument } from './openapi.ts'
 import type { ApiOptions } from './options.ts'
 import { answerError, problemResponse } from './problem.ts'
+import { projectRoutes } from './projects.ts'
 import { releaseRoutes } from './releases.ts'
 import { router } from './router.ts'
 import { secretRoutes } from './secrets.ts'
@@ -62,7 +63,16 @@ function routeGroups(knowsActor: Guard): readonly RouteGroup[] {
   return [
     {
       guards: asked,
-      routes: [deploymentRoutes, releaseRoutes, environmentRoutes, logRoutes, secretRoutes, eventRoutes, controlRoutes],
+      routes: [
+        deploymentRoutes,
+        releaseRoutes,
+        environmentRoutes,
+        projectRoutes,
+        logRoutes,
+        secretRoutes,
+        eventRoutes,
+        controlRoutes,
+      ],
     },
     { guards: [comesFromThisMachine(), ...asked], routes: [machineRoutes] },
   ]

@@ -104,7 +104,7 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   app.openapi(deploy, async (c) => {
     const key = c.req.valid('header')['idempotency-key']
     const request = { ...c.req.valid('json'), ...(key === undefined ? {} : { idempotencyKey: key }) }
-    return c.json(await deployments.deploy(c.get('actor'), request), 201)
+    return c.json(await deployments.deploy(c.get('actor'), request, c.req.raw.signal), 201)
   })
   app.openapi(list, async (c) => {
     const { environment, cursor, limit, view } = c.req.valid('query')

@@ -8,6 +8,8 @@ export interface ExportOptions {
   readonly projectDir: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  /** What no configuration is in is left out: submodules, and the content of large files. */
+  readonly isPartial?: boolean
 }
 
 /** Folders that are never source, wherever they are. */
@@ -79,6 +81,7 @@ export async function exportTree(
   await gitOutput(['read-tree', tree], call, 'cannot read the commit')
   const result = await git(['checkout-index', '--all', '--force'], call)
   if (result?.code !== 0) throw checkoutFailed(result?.stderr.trim() ?? '')
+  if (options.isPartial === true) return
   const entries = (await gitOutput(['ls-files', '--stage', '-z'], call, 'cannot read the commit')).split('\0')
   if (entries.some((entry) => /(?:\t|\/)\.gitattributes$/.test(entry))) await assertNoPointers(to, call)
   for (const entry of entries) {

@@ -8,8 +8,16 @@ export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json', 'yam
   (end) => `sluice.config.${end}`,
 )
 
-/** The configuration file of a folder or the nearest one above it. Throws `CONFIG_NOT_FOUND`, or `CONFIG_INVALID` for two in one folder. */
-export async function findConfigFile({ cwd, file }: { readonly cwd: string; readonly file?: string }): Promise<string> {
+/** The configuration file of a folder or, unless only that `folder` is named, the nearest one above it. Throws `CONFIG_NOT_FOUND`, or `CONFIG_INVALID` for two in one folder. */
+export async function findConfigFile({
+  cwd,
+  file,
+  isHereOnly = false,
+}: {
+  readonly cwd: string
+  readonly file?: string
+  readonly isHereOnly?: boolean
+}): Promise<string> {
   if (file !== undefined) return givenFile(resolve(cwd, file))
   const start = resolve(cwd)
   for (let folder = start; ; folder = dirname(folder)) {
@@ -18,7 +26,7 @@ export async function findConfigFile({ cwd, file }: { readonly cwd: string; read
     const [first] = found
     if (found.length > 1) throw ambiguous(folder, found)
     if (first !== undefined) return join(folder, first)
-    if (dirname(folder) === folder) throw await notFound(start)
+    if (isHereOnly || dirname(folder) === folder) throw await notFound(start)
   }
 }
 

@@ -11,10 +11,14 @@ export interface LoadOptions {
   readonly cwd: string
   /** Names the file (or its folder) instead. */
   readonly file?: string
+  /** The folders above are none of its business. */
+  readonly isHereOnly?: boolean
   /** Given to a configuration that is a function. */
   readonly environment?: string
   readonly deadlineMs: number
   readonly signal?: AbortSignal
+  /** What the configuration's code sees as its environment; absent: all that we see ourselves. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 export interface LoadedConfig {
@@ -24,6 +28,8 @@ export interface LoadedConfig {
   readonly projectDir: string
   /** What the user's code printed while it was loaded, for standard error. */
   readonly printed: string
+  /** It may say something else of another environment. */
+  readonly isFunction: boolean
 }
 
 /**
@@ -38,16 +44,23 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   if (/\.(?:json|ya?ml)$/.test(file)) {
     const document = await parseConfigFile(file)
     assertSerializable(file, unserializable(document), '')
-    return { document, file, projectDir, printed: '' }
+    return { document, file, projectDir, printed: '', isFunction: false }
   }
-  const { environment, deadlineMs, signal } = options
+  const { environment, deadlineMs, signal, env } = options
   const evaluation = await evaluate({
     file,
     deadlineMs,
     ...(environment === undefined ? {} : { environment }),
     ...(signal === undefined ? {} : { signal }),
+    ...(env === undefined ? {} : { env }),
   })
-  return { document: documentOf(evaluation, file, deadlineMs), file, projectDir, printed: evaluation.printed }
+  return {
+    document: documentOf(evaluation, file, deadlineMs),
+    file,
+    projectDir,
+    printed: evaluation.printed,
+    isFunction: Object(evaluation.outcome).isFunction === true,
+  }
 }
 
 function documentOf(evaluation: Evaluation, file: string, deadlineMs: number): unknown {

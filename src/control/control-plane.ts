@@ -7,6 +7,7 @@ import { createEngine, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { SluiceError } from '../model/error.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
+import { localSources } from '../sources/local-sources.ts'
 import { chosenHttpPorts, getEnvironment, listEnvironments, rememberHttpPort } from '../store/environments.ts'
 import { systemClock } from '../support/clock.ts'
 import { homeAt } from '../support/home.ts'
@@ -87,6 +88,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       })
       return [local]
     },
+    sources: localSources({ builds: home.builds, environment, userEnvironment: inherited }),
     builder,
     artifacts,
     secrets,

@@ -4,6 +4,7 @@ import type { Judge, JudgePolicy, JudgeState } from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { StrategySettings } from '../model/strategy.ts'
 import type { SecretBox } from '../secrets/secret-box.ts'
+import type { Sources } from '../sources/sources.ts'
 import type { Database } from '../store/database.ts'
 import type { Clock } from '../support/clock.ts'
 import type { Log } from '../support/log.ts'
@@ -22,6 +23,7 @@ export interface EngineContext {
   readonly journal: Journal
   readonly workflows: Workflows
   readonly targets: Pick<Targets, 'load' | 'of' | 'place'>
+  readonly sources: Sources
   readonly builder: Builder
   readonly artifacts: ArtifactStore
   readonly secrets: SecretBox

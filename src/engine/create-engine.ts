@@ -24,6 +24,7 @@ import type { JudgedPhase } from './judgement/kept.ts'
 import { lives } from './lives.ts'
 import { Mailbox } from './mailbox.ts'
 import { maskedTarget } from './masked-target.ts'
+import { projectsOf } from './projects.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
 import { startRetention } from './retention.ts'
@@ -117,6 +118,7 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       deployments: deploymentsOf(context),
       releases: releasesOf(context),
       environments: environmentsOf(context),
+      projects: projectsOf(context),
       secrets: secretsOf(context),
       events,
     },

@@ -25,8 +25,8 @@ const database: ReleaseDatabase = {
 const secret = (value: string) => engine.parts.engine.secrets.set(ada, engine.key(), 'SHOP_DB', value)
 
 async function deploy(): Promise<Deployment> {
-  const request = engine.request()
-  const { id } = await engine.parts.engine.deployments.deploy(ada, {
+  const request = engine.order()
+  const { id } = await engine.start({
     ...request,
     config: { ...request.config, database },
   })

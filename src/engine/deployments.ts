@@ -1,10 +1,9 @@
 import type { Actor } from '../model/actor.ts'
-import type { DeployRequest } from '../model/deploy-request.ts'
 import { isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { type DeploymentRow, findDeployment, findDeploymentByKey, listDeployments } from '../store/deployments.ts'
-import { environmentKey } from '../store/environments.ts'
 import type { EngineContext } from './context.ts'
+import { deploy } from './deploy.ts'
 import { deploymentSummary, deploymentView, deploymentViews } from './deployment-views.ts'
 import type {
   Deployment,
@@ -20,7 +19,7 @@ import { assertRollback, checkRollback, findMoving } from './rollback-check.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {
   return {
-    deploy: (actor, request) => deploy(context, actor, request),
+    deploy: async (actor, request, signal) => deploymentView(context, await deploy(context, actor, request, signal)),
     rollback: (actor, request) => rollback(context, actor, request),
     checkRollback: async (environment, release): Promise<RollbackCheck> => {
       const { key } = await resolveEnvironment(context, environment)
@@ -32,18 +31,6 @@ export function deploymentsOf(context: EngineContext): Deployments {
     list: (query) => list(context, query),
     summaries: (query) => summaries(context, query),
   }
-}
-
-async function deploy(context: EngineContext, actor: Actor, request: DeployRequest): Promise<Deployment> {
-  const { config, idempotencyKey } = request
-  const environment = environmentKey(config.project, config.environment)
-  const { row } = await context.journal.create({
-    environment,
-    strategy: config.strategy.name,
-    request: { kind: 'deploy', request, actor },
-    idempotencyKey: idempotencyKey ?? null,
-  })
-  return started(context, row)
 }
 
 /**

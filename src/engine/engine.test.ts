@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { DeployRequest } from '../model/deploy-request.ts'
+import type { DeployOrder } from '../model/deploy-request.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
 import type { StrategySettings } from '../model/strategy.ts'
@@ -32,7 +32,7 @@ beforeEach(() => {
 })
 
 const key = () => engine.key()
-const deploy = (strategy: Partial<StrategySettings> = {}, change: Partial<DeployRequest> = {}) =>
+const deploy = (strategy: Partial<StrategySettings> = {}, change: Partial<DeployOrder> = {}) =>
   engine.deploy(strategy, change)
 const until = (id: string, isReached: (deployment: Deployment) => boolean) => engine.until(id, isReached)
 const finished = (id: string) => engine.finished(id)
@@ -77,10 +77,33 @@ describe('a deployment', () => {
   })
 
   test('with the same idempotency key is one deployment', async () => {
-    const change = { idempotencyKey: `key of ${environment}` }
-    const [first, second] = await Promise.all([deploy({}, change), deploy({}, change)])
+    const key = { idempotencyKey: `key of ${environment}` }
+    const [first, second] = await Promise.all([engine.start(engine.order(), key), engine.start(engine.order(), key)])
     expect(second.id).toBe(first.id)
+    // Also when its source is not what it was.
+    const source = { kind: 'folder', directory: '/gone' } as const
+    const again = await parts.engine.deployments.deploy(ada, { environment: 'x', source, replace: false, ...key })
+    expect(again.id).toBe(first.id)
     await finished(first.id)
+  })
+
+  test('of an earlier release builds nothing: its artifact goes on', async () => {
+    const first = await serve()
+    engine.failNextBuild(new SluiceError('BUILD_FAILED', 'nothing may be built'))
+    const source = { kind: 'release', release: first.release ?? '' } as const
+    const order = engine.order({}, {})
+    const again = await engine.start({ ...order, source: { ...order.source, release: source.release } }, { source })
+    expect(await finished(again.id)).toMatchObject({ state: 'succeeded', previousRelease: first.release })
+    const unknown = { environment: 'x', source: { kind: 'release', release: 'r999' }, replace: false } as const
+    await expect(parts.engine.deployments.deploy(ada, unknown)).rejects.toMatchObject({ code: 'RELEASE_UNKNOWN' })
+  })
+
+  test('registers its project the first time, with the folder that it came from', async () => {
+    await serve()
+    const listed = await parts.engine.projects.list()
+    expect(listed).toEqual([
+      { name: 'shop', directory: engine.directory, repository: null, createdAt: expect.any(String) },
+    ])
   })
 
   test('whose build fails touches nothing', async () => {
@@ -326,7 +349,7 @@ describe('environments', () => {
 
   test('say who acted: the actor by his name, and what his client called him beside it', async () => {
     const labelled = { ...ada, label: 'Ada L.' }
-    const first = await finished((await parts.engine.deployments.deploy(labelled, engine.request())).id)
+    const first = await finished((await engine.start(engine.order(), { actor: labelled })).id)
     expect(first.by).toBe('ada (Ada L.)')
     await parts.engine.environments.hold(labelled, key(), 'wait')
     await parts.engine.environments.hold(ada, key(), 'off')

@@ -17,13 +17,17 @@ export interface Engine {
   readonly deployments: Deployments
   readonly releases: Releases
   readonly environments: Environments
+  readonly projects: Projects
   readonly secrets: Secrets
   readonly events: Events
 }
 
 export interface Deployments {
-  /** Records the deployment and starts its workflow; the same idempotency key gives the same deployment. */
-  deploy(actor: Actor, request: DeployRequest): Promise<Deployment>
+  /**
+   * Evaluates the configuration from the source, records the deployment and starts its workflow; the same idempotency key
+   * gives the same deployment. What is wrong with the source is thrown before anything is recorded.
+   */
+  deploy(actor: Actor, request: DeployRequest, signal?: AbortSignal): Promise<Deployment>
   /** To the warm fleet by one weight change, to another kept release by launching it first. Never blocked. */
   rollback(actor: Actor, request: RollbackRequest): Promise<Deployment>
   /** Says beforehand whether a rollback would work; touches nothing. */
@@ -65,6 +69,19 @@ export interface Environments {
   ): Promise<{ readonly samples: readonly Sample[]; readonly cursor: string }>
   /** `wait` holds requests, `maintenance` answers 503 with a page, `off` serves. */
   hold(actor: Actor, environment: string, mode: HoldMode, service?: string): Promise<void>
+}
+
+export interface Projects {
+  list(): Promise<readonly Project[]>
+}
+
+export interface Project {
+  readonly name: string
+  /** Where it was deployed from last, on this machine. */
+  readonly directory: string
+  /** Address of its repository, without credentials. */
+  readonly repository: string | null
+  readonly createdAt: string
 }
 
 export interface Secrets {

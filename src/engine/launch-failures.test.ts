@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { ada } from '../model/testing/ada.ts'
 import { patiently } from '../support/testing/patiently.ts'
 import { appCommand } from '../targets/local/testing/fixture.ts'
 import { type LocalWorld, localWorld } from '../targets/local/testing/local-world.ts'
 import type { Deployment } from './engine.ts'
-import { deployRequest } from './testing/deploy-request.ts'
+import { deployOrder } from './testing/deploy-order.ts'
 import { scriptedJudge } from './testing/scripted-judge.ts'
 import { type TestEngine, testEngine } from './testing/test-engine.ts'
 
@@ -30,9 +29,9 @@ function deployApp(env: Readonly<Record<string, string>>, code: string): Promise
 async function deployOnce(env: Readonly<Record<string, string>>, readyMs: number): Promise<Deployment> {
   engine.renew()
   const health = { path: '/health', intervalMs: 200, timeoutMs: readyMs / 5, passes: 2, failures: 2, readyMs }
-  const { config } = deployRequest({ service: { start: appCommand(), env, health, instances: 1 } })
-  const request = engine.request({}, { config: { ...config, environment: engine.environment() } })
-  return engine.finished((await engine.parts.engine.deployments.deploy(ada, request)).id)
+  const { config } = deployOrder({ service: { start: appCommand(), env, health, instances: 1 } })
+  const request = engine.order({}, { config: { ...config, environment: engine.environment() } })
+  return engine.finished((await engine.start(request)).id)
 }
 const logTail = (deployment: Deployment) => deployment.reason?.details?.logTail as readonly string[]
 const nothingServed = 'this was the first deployment here: there is nothing to go back to, so nothing serves now'

@@ -38,14 +38,14 @@ const database = (command: string): ReleaseDatabase => ({
 
 async function deploy(command = 'true', change: Readonly<Record<string, string>> = {}): Promise<Deployment> {
   await engine.parts.engine.secrets.set(ada, engine.key(), 'CANARY', canary.secret)
-  const request = engine.request()
+  const request = engine.order()
   const services = request.config.services.map((service) => ({
     ...service,
     start: `START_PASSWORD=${canary.start} node server.js`,
     env: { API_KEY: canary.variable, LOG_LEVEL: 'info', ...change },
   }))
   const build = { ...request.config.build, env: { NPM_TOKEN: canary.buildVariable } }
-  const { id } = await engine.parts.engine.deployments.deploy(ada, {
+  const { id } = await engine.start({
     ...request,
     config: { ...request.config, services, build, database: database(command) },
   })

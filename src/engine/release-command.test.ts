@@ -17,11 +17,11 @@ beforeEach(() => engine.renew())
 afterAll(() => engine?.remove())
 
 async function startWith(release: string, user?: string): Promise<Deployment> {
-  const request = engine.request()
+  const request = engine.order()
   const { config } = request
   const services = config.services.map((service) => ({ ...service, ...(user === undefined ? {} : { user }) }))
   const database = { engine: 'postgres' as const, release }
-  return engine.parts.engine.deployments.deploy(ada, { ...request, config: { ...config, services, database } })
+  return engine.start({ ...request, config: { ...config, services, database } })
 }
 
 async function deployWith(release: string, user?: string): Promise<Deployment> {

@@ -1,9 +1,9 @@
-import type { DeployRequest } from '../model/deploy-request.ts'
+import type { DeployOrder } from '../model/deploy-request.ts'
 import { SluiceError } from '../model/error.ts'
 import type { DeploymentRow } from '../store/deployments.ts'
 
 /** The configuration and source that a deployment was asked for with. */
-export function requestOf(stored: { readonly kind: string; readonly request?: DeployRequest }): DeployRequest {
+export function requestOf(stored: { readonly kind: string; readonly request?: DeployOrder }): DeployOrder {
   if (stored.request === undefined) throw new SluiceError('UNEXPECTED', 'a rollback has no configuration to build')
   return stored.request
 }

@@ -16,7 +16,7 @@ import { systemClock } from '../support/clock.ts'
 import { silentLog } from '../support/log.ts'
 import { removeFolder } from '../support/remove-folder.ts'
 import { prune } from './retention.ts'
-import { deployRequest } from './testing/deploy-request.ts'
+import { deployOrder } from './testing/deploy-order.ts'
 import { type MemoryTarget, memoryTarget } from './testing/memory-target.ts'
 import { dbosWorkflows } from './workflows/dbos-workflows.ts'
 import type { Workflows } from './workflows/workflows.ts'
@@ -63,11 +63,11 @@ async function release({ state, served = true, running = false, keepReleases = 2
   await mkdir(folder)
   await writeFile(join(folder, 'index.js'), `// ${contents}`)
   const { id: artifact } = await artifacts.add(folder, { buildKey: null, description: '' }, { maxBytes: 1e6 })
-  const { config } = deployRequest()
+  const { config } = deployOrder()
   const { row } = await insertDeployment(store.database, {
     environment,
     strategy: 'rolling',
-    request: { kind: 'deploy', request: deployRequest(), actor: ada },
+    request: { kind: 'deploy', request: deployOrder(), actor: ada },
     idempotencyKey: null,
   })
   const record = await writeRelease(store.database, row.id, {

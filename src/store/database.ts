@@ -13,7 +13,7 @@ import {
 import pg from 'pg'
 import type { ActivityNeeds, Question, Waiting } from '../model/activity.ts'
 import type { Actor } from '../model/actor.ts'
-import type { DeployRequest } from '../model/deploy-request.ts'
+import type { DeployOrder } from '../model/deploy-request.ts'
 import type { SerializedError } from '../model/error.ts'
 import type { Event } from '../model/event.ts'
 import type { Hold } from '../model/holds.ts'
@@ -31,6 +31,7 @@ type NullableTime = ColumnType<Date | null, Date | string | null | undefined, Da
 type NullableJson<T extends object> = JSONColumnType<T | null, string | null | undefined, string | null>
 
 export interface Tables {
+  projects: ProjectTable
   environments: EnvironmentTable
   releases: ReleaseTable
   activities: ActivityTable
@@ -64,6 +65,14 @@ interface EnvironmentTable {
   created_at: Time
 }
 
+interface ProjectTable {
+  name: string
+  directory: string
+  repository: string | null
+  created_at: Time
+  updated_at: Time
+}
+
 interface ReleaseTable {
   id: string
   environment: string
@@ -76,7 +85,7 @@ interface ReleaseTable {
 
 /** What a deployment was asked to do, and by whom (absent in old rows): a configuration to build, or a release to go back to. */
 export type DeploymentRequest =
-  | { readonly kind: 'deploy'; readonly request: DeployRequest; readonly actor?: Actor }
+  | { readonly kind: 'deploy'; readonly request: DeployOrder; readonly actor?: Actor }
   | {
       readonly kind: 'rollback'
       readonly release: string | null

@@ -1,73 +1,48 @@
 import { z } from '@hono/zod-openapi'
-import { databaseSchema, serviceSchema, targetSchema } from './release.ts'
 
-const seconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
-const share = z.number().min(0).max(1)
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens')
+const directory = z.string().startsWith('/').max(4096)
+const config = z
+  .string()
+  .regex(/^[^/\\]{1,255}$/, 'must be the name of a file in the project folder')
+  .meta({ description: 'File name of the configuration; absent: the only one that is there' })
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable')
+const MAX_VALUE = 64 * 1024
 
-const strategySchema = z
-  .strictObject({
-    name: z.enum(['rolling', 'blue-green', 'canary']),
-    steps: z.array(z.number().min(0).max(100)).exactOptional(),
-    stepSeconds: seconds,
-    preset: z.enum(['careful', 'balanced', 'fast']),
-    observeSeconds: seconds.exactOptional(),
-    maxWaitSeconds: seconds.exactOptional(),
-    bakeSeconds: seconds,
-    batch: share,
-    surge: z.number().min(0),
-    switch: z.enum(['at-once', 'ramp']),
-    smoke: z.array(z.string()),
-    onInconclusive: z.enum(['ask', 'promote', 'roll-back']),
-    absoluteLimit: share,
-    latency: z.boolean(),
-    latencyTolerance: z.number().min(0).exactOptional(),
-  })
-  .meta({ id: 'Strategy' })
-
-const buildServiceSchema = z.strictObject({
-  name,
-  directory: z.string(),
-  command: z.string().exactOptional(),
-  output: z.array(z.string()).exactOptional(),
-  install: z.union([z.enum(['auto', 'none']), z.strictObject({ command: z.string() })]),
-  nodePath: z.string().exactOptional(),
-})
-
-const configSchema = z
-  .strictObject({
-    project: name,
-    environment: name,
-    target: targetSchema,
-    strategy: strategySchema,
-    services: z.array(serviceSchema).min(1),
-    build: z.strictObject({
-      services: z.array(buildServiceSchema),
-      env: z.record(z.string(), z.string()),
-      timeoutMs: z.number().min(0),
-      maxBytes: z.number().min(0),
+const sourceSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('commit'),
+      directory: directory
+        .exactOptional()
+        .meta({ description: 'Project folder; absent: where the project was deployed from before' }),
+      revision: z.string().min(1).max(255).meta({ description: 'Commit, tag or branch' }),
+      config: config.exactOptional(),
     }),
-    database: databaseSchema.nullable(),
-    edgeImplementation: z.enum(['node', 'haproxy']).exactOptional(),
-    stickiness: z.boolean(),
-    requireClean: z.boolean(),
-    keepReleases: z.int().min(1),
-    keepAssetsOfReleases: z.int().min(0),
-  })
-  .meta({ id: 'ResolvedConfig' })
+    z.strictObject({
+      kind: z.literal('folder'),
+      directory,
+      config: config.exactOptional(),
+      artifact: directory.exactOptional().meta({ description: 'Output that was built elsewhere: taken as it is' }),
+    }),
+    z.strictObject({
+      kind: z.literal('images'),
+      images: z.record(name, z.string().min(1).max(512)).meta({ description: 'Reference of each service’s image' }),
+    }),
+    z.strictObject({ kind: z.literal('release'), release: z.string().min(1).max(64) }),
+  ])
+  .meta({ id: 'Source' })
 
-/** What the command line sends: the configuration of one environment with every default filled in, and its source. */
+/** What is asked for; the control plane evaluates the configuration itself, from the source. */
 export const deployRequestSchema = z
   .strictObject({
-    config: configSchema,
-    projectDir: z.string().startsWith('/'),
-    source: z.strictObject({
-      commit: z.string().nullable(),
-      branch: z.string().nullable(),
-      subject: z.string().nullable(),
-      dirty: z.boolean(),
-      artifactDir: z.string().startsWith('/').nullable(),
-    }),
-    replace: z.boolean(),
+    project: name.exactOptional().meta({ description: 'Refused where the configuration is of another one' }),
+    environment: z.string().min(1).max(200),
+    source: sourceSchema,
+    variables: z
+      .record(variable, z.string().max(MAX_VALUE))
+      .exactOptional()
+      .meta({ description: 'What the configuration may read of the asker’s environment' }),
+    replace: z.boolean().default(false),
   })
   .meta({ id: 'DeployRequest' })

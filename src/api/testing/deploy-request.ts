@@ -1,6 +1,5 @@
-import { deployRequest as requestOf } from '../../engine/testing/deploy-request.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 
 export function deployRequest(environment = 'production'): Omit<DeployRequest, 'idempotencyKey'> {
-  return requestOf({ environment })
+  return { environment, source: { kind: 'folder', directory: '/srv/shop' }, replace: false }
 }

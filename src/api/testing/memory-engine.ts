@@ -28,6 +28,10 @@ export class MemoryEngine implements Engine {
   readonly held: { environment: string; mode: string; service: string | undefined }[] = []
   readonly stored = new Map<string, SecretInfo & { value: string }>()
   readonly keys = new Map<string, string>()
+  /** From the request to the configuration; by default everything is the shop's. */
+  evaluate: (request: DeployRequest) => Promise<{ readonly project: string; readonly environment: string }> = async ({
+    environment,
+  }) => ({ project: 'shop', environment })
   /** Who acted, in order. */
   readonly actors: Actor[] = []
   /** Thrown by the next call of `deployments.list`. */
@@ -71,6 +75,8 @@ export class MemoryEngine implements Engine {
       throw new SluiceError('RELEASE_UNKNOWN', `there is no release ${release}`)
     },
   }
+
+  readonly projects: Engine['projects'] = { list: async () => [] }
 
   readonly environments: Engine['environments'] = {
     list: async () => [...new Set(this.rows.map((row) => row.environment))].map((key) => this.#environment(key)),
@@ -133,8 +139,9 @@ export class MemoryEngine implements Engine {
     return this
   }
 
-  #deploy(actor: Actor, { config, idempotencyKey }: DeployRequest): Deployment {
-    return this.#start('deploy', `${config.project}.${config.environment}`, actor, idempotencyKey)
+  async #deploy(actor: Actor, request: DeployRequest): Promise<Deployment> {
+    const { project, environment } = await this.evaluate(request)
+    return this.#start('deploy', `${project}.${environment}`, actor, request.idempotencyKey)
   }
 
   #rollback(actor: Actor, { environment, idempotencyKey }: RollbackRequest): Deployment {

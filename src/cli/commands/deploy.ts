@@ -1,17 +1,40 @@
 import { randomUUID } from 'node:crypto'
-import { resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import type { ApiClient } from '../../api/client/client.ts'
+import { findConfigFile } from '../../config/find-file.ts'
 import { livingControlPlane } from '../../control/start.ts'
+import type { DeployRequest } from '../../model/deploy-request.ts'
 import { SluiceError } from '../../model/error.ts'
-import type { Handler } from '../command.ts'
+import type { Source } from '../../model/source.ts'
+import type { Context, Handler, Input } from '../command.ts'
 import { edgeOption, tellChosenEdge } from '../edge-option.ts'
 import { answerOf, followDeployment } from '../follow.ts'
 import { resolveProject } from '../project.ts'
 import { requested } from '../request.ts'
-import { sourceOf } from '../source.ts'
+import { variablesFor } from '../variables.ts'
 import { durationMs } from '../words.ts'
 
 export const deploy: Handler = async ({ args, options }, context) => {
   const named = args.environment ?? ''
+  assertSane(options)
+  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  const file = await findConfigFile({
+    cwd: context.cwd,
+    ...(context.configFile === undefined ? {} : { file: context.configFile }),
+  })
+  const request = await requestFor(named, file, options, context)
+  const client = await connected(named, edgeOption(options), context)
+  const deployment = await requested(() => client.deploy(request, randomUUID()), context)
+  if (context.output === 'text') context.say(`${deployment.id}: ${deployment.strategy} to ${deployment.environment}`)
+  if (options.detach === true) return answerOf(deployment, 'started')
+  return followDeployment(client, deployment, context, {
+    until: options.until === 'serving' ? 'serving' : 'outcome',
+    timeoutMs,
+  })
+}
+
+function assertSane(options: Input['options']): void {
   if (options.until !== undefined && options.until !== 'serving') {
     throw new SluiceError('USAGE', `--until ${String(options.until)} is not known`, { hint: 'write --until serving' })
   }
@@ -20,31 +43,44 @@ export const deploy: Handler = async ({ args, options }, context) => {
       hint: 'an artifact is built already',
     })
   }
-  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
-  const wantedEdge = edgeOption(options)
-  const living = await livingControlPlane(context.home)
-  if (living !== null && wantedEdge !== null) await tellChosenEdge(wantedEdge, context)
-  // A control plane that lives is asked while the configuration is read; one that is absent waits for its edge's name.
-  const connecting = living === null ? null : context.connect({ start: true })
-  connecting?.catch(() => {}) // reported below, unless the configuration is wrong first
-  const { config, projectDir } = await resolveProject(context, named)
-  const edge = wantedEdge ?? config.edgeImplementation
-  const commit = typeof options.commit === 'string' ? options.commit : null
-  const source = await sourceOf(projectDir, commit, context.environment)
-  const artifactDir = typeof options.artifact === 'string' ? resolve(context.cwd, options.artifact) : null
-  if (config.requireClean && source.dirty && artifactDir === null) {
-    throw new SluiceError('TREE_DIRTY', 'the working tree has changes that no commit holds', {
-      hint: `commit them, or set requireClean: false for ${config.environment}`,
-    })
+}
+
+/** What is asked for: the control plane evaluates the configuration itself. */
+async function requestFor(
+  named: string,
+  file: string,
+  options: Input['options'],
+  { cwd, environment }: Context,
+): Promise<Omit<DeployRequest, 'idempotencyKey'>> {
+  const point = named.lastIndexOf('.')
+  const names = typeof options.var === 'string' ? options.var : undefined
+  return {
+    environment: named.slice(point + 1),
+    ...(point === -1 ? {} : { project: named.slice(0, point) }),
+    source: sourceFor(file, options, cwd),
+    variables: variablesFor(await readFile(file, 'utf8'), names, environment),
+    replace: options.replace === true,
   }
-  const client = await (connecting ?? context.connect({ start: true, ...(edge === undefined ? {} : { edge }) }))
-  const replace = options.replace === true
-  const request = { config, projectDir, source: { ...source, artifactDir }, replace }
-  const deployment = await requested(() => client.deploy(request, randomUUID()), context)
-  if (context.output === 'text') context.say(`${deployment.id}: ${config.strategy.name} to ${deployment.environment}`)
-  if (options.detach === true) return answerOf(deployment, 'started')
-  return followDeployment(client, deployment, context, {
-    until: options.until === 'serving' ? 'serving' : 'outcome',
-    timeoutMs,
-  })
+}
+
+function sourceFor(file: string, options: Input['options'], cwd: string): Source {
+  const [directory, config] = [dirname(file), basename(file)]
+  if (typeof options.commit === 'string') return { kind: 'commit', directory, config, revision: options.commit }
+  if (typeof options.artifact !== 'string') return { kind: 'folder', directory, config }
+  return { kind: 'folder', directory, config, artifact: resolve(cwd, options.artifact) }
+}
+
+/**
+ * None is started for a configuration that is wrong: it is looked at here first then. It also says which edge is wanted,
+ * which counts when one is started for the first time.
+ */
+async function connected(named: string, wanted: 'node' | 'haproxy' | null, context: Context): Promise<ApiClient> {
+  const living = await livingControlPlane(context.home)
+  if (living === null) {
+    const { config } = await resolveProject(context, named)
+    const edge = wanted ?? config.edgeImplementation
+    return context.connect({ start: true, ...(edge === undefined ? {} : { edge }) })
+  }
+  if (wanted !== null) await tellChosenEdge(wanted, context)
+  return context.connect({ start: true })
 }

@@ -49,6 +49,11 @@ export const commands: readonly Command[] = [
       { flags: '--replace', description: 'compensate a deployment that is shifting instead of waiting for it' },
       { flags: '--timeout <duration>', description: 'stop waiting after this time (exit code 7), such as 10m' },
       { flags: '--edge <kind>', description: 'node or haproxy, when this starts the control plane' },
+      {
+        flags: '--var <names>',
+        description:
+          'variables for the configuration beside those that its text names, as NAME or NAME=value, by comma',
+      },
     ],
     examples: ['sluice deploy production', 'sluice deploy staging --until serving --json'],
     interruptMs: DETACH_MS,

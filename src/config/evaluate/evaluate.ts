@@ -21,6 +21,8 @@ export interface EvaluateOptions {
   readonly environment?: string
   readonly deadlineMs: number
   readonly signal?: AbortSignal
+  /** What the user's code sees as its environment. Absent: all that we see ourselves. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 export type Evaluation =
@@ -32,7 +34,7 @@ export type Evaluation =
  * Runs a configuration file in a process of its own, which is killed with everything it started when it has answered,
  * at the deadline, and when the signal is aborted (then this rejects with the signal's reason).
  */
-export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOptions): Promise<Evaluation> {
+export function evaluate({ file, environment, deadlineMs, signal, env }: EvaluateOptions): Promise<Evaluation> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const args = [
@@ -45,6 +47,7 @@ export function evaluate({ file, environment, deadlineMs, signal }: EvaluateOpti
     const child = spawn(process.execPath, args, {
       cwd: dirname(file),
       detached: true,
+      ...(env === undefined ? {} : { env: env as NodeJS.ProcessEnv }),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     })
     let printed = ''

@@ -1,6 +1,6 @@
 /** What the child process says about a configuration file: one line of JSON. */
 export type Outcome =
-  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'value'; readonly value: unknown; readonly isFunction: boolean }
   | { readonly kind: 'no-default'; readonly exports: readonly string[] }
   | { readonly kind: 'not-serializable'; readonly places: readonly Place[] }
   | { readonly kind: 'threw'; readonly message: string; readonly at: string | null }

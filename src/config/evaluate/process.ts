@@ -16,7 +16,9 @@ async function evaluate(): Promise<Outcome> {
   if (exported === undefined) return { kind: 'no-default', exports: Object.keys(module) }
   const value: unknown = await (typeof exported === 'function' ? exported({ environment }) : exported)
   const places = unserializable(value, environment)
-  return places.length > 0 ? { kind: 'not-serializable', places } : { kind: 'value', value: value ?? null }
+  return places.length > 0
+    ? { kind: 'not-serializable', places }
+    : { kind: 'value', value: value ?? null, isFunction: typeof exported === 'function' }
 }
 
 /** Compilers that make CommonJS of a module put its default one step deeper. */

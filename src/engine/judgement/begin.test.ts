@@ -4,7 +4,7 @@ import type { ReleaseRecord } from '../../model/release.ts'
 import type { Sample } from '../../model/sample.ts'
 import { systemClock } from '../../support/clock.ts'
 import type { DeploymentRun } from '../run.ts'
-import { deployRequest } from '../testing/deploy-request.ts'
+import { deployOrder } from '../testing/deploy-order.ts'
 import { memoryTarget } from '../testing/memory-target.ts'
 import { begin } from './begin.ts'
 
@@ -12,7 +12,7 @@ import { begin } from './begin.ts'
 const NOW = 1_800_000_000
 
 const record = (id: string): ReleaseRecord => {
-  const { config } = deployRequest()
+  const { config } = deployOrder()
   return {
     ...config,
     id,
@@ -30,7 +30,7 @@ const run: DeploymentRun = {
   lease: { environment: 'shop.production', activity: 'd2', fence: 1 },
   release: record('r2'),
   base: record('r1'),
-  settings: deployRequest().config.strategy,
+  settings: deployOrder().config.strategy,
   plan: [],
   by: 'ada',
 }

@@ -6,11 +6,13 @@ import type { Artifact } from '../../build/artifact-store.ts'
 import { policyFor } from '../../control/policy.ts'
 import { memoryHosts } from '../../databases/testing/memory-hosts.ts'
 import type { Judge, JudgeState } from '../../judge/index.ts'
-import type { DeployRequest } from '../../model/deploy-request.ts'
+import type { Actor } from '../../model/actor.ts'
+import type { DeployOrder, DeployRequest } from '../../model/deploy-request.ts'
 import type { SluiceError } from '../../model/error.ts'
 import type { StrategySettings } from '../../model/strategy.ts'
 import { ada } from '../../model/testing/ada.ts'
 import { openSecretBox } from '../../secrets/secret-box.ts'
+import type { ReadSource } from '../../sources/sources.ts'
 import { type TemporaryDatabase, temporaryDatabase } from '../../store/testing/temporary-database.ts'
 import { type Clock, systemClock } from '../../support/clock.ts'
 import { userEnvironment } from '../../support/user-environment.ts'
@@ -18,7 +20,7 @@ import { localRunner } from '../../targets/local/local-runner.ts'
 import type { TargetKind } from '../../targets/target-kind.ts'
 import { createEngine, type EngineParts, type WorkflowsDecorator } from '../create-engine.ts'
 import type { Deployment } from '../engine.ts'
-import { deployRequest, type RequestOfTest } from './deploy-request.ts'
+import { deployOrder, type RequestOfTest } from './deploy-order.ts'
 import { type MemoryTarget, memoryTarget } from './memory-target.ts'
 
 /** A real engine on a real database, with a target in memory. */
@@ -37,8 +39,10 @@ export interface TestEngine {
   buildPrints(line: string): void
   /** From now on no artifact is there any more. */
   loseArtifacts(): void
-  request(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): DeployRequest
-  deploy(strategy?: Partial<StrategySettings>, change?: Partial<DeployRequest>): Promise<Deployment>
+  order(strategy?: Partial<StrategySettings>, change?: Partial<DeployOrder>): DeployOrder
+  /** Deploys what a source would have come to. */
+  start(order: DeployOrder, more?: { readonly actor?: Actor } & Partial<DeployRequest>): Promise<Deployment>
+  deploy(strategy?: Partial<StrategySettings>, change?: Partial<DeployOrder>): Promise<Deployment>
   /** Deploys and waits for success. */
   serve(strategy?: Partial<StrategySettings>): Promise<Deployment>
   until(id: string, isReached: (deployment: Deployment) => boolean): Promise<Deployment>
@@ -74,10 +78,22 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
   let buildError: SluiceError | null = null
   let buildLine = 'building'
   let hasArtifacts = true
+  // What the source of each call comes to: the name of its environment stands for it.
+  const orders = new Map<string, DeployOrder>()
+  const ordered = (name: string): ReadSource => {
+    const order = orders.get(name)
+    if (order === undefined) throw new Error(`nothing was ordered as ${name}`)
+    orders.delete(name)
+    return { order, repository: null, printed: '' }
+  }
   const parts = createEngine({
     database: store.database,
     databaseUrl: store.url,
     targets: (environmentOf) => [real ?? target.kind(environmentOf)],
+    sources: {
+      read: async ({ environment }) => ordered(environment),
+      readAgain: async ({ environment }) => ordered(environment),
+    },
     builder: {
       build: async ({ onLine, signal }) => {
         onLine(buildLine)
@@ -106,8 +122,8 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
 
   let names = 0
   const environment = () => `e${names}`
-  const request: TestEngine['request'] = (strategy = {}, change = {}) =>
-    deployRequest({
+  const order: TestEngine['order'] = (strategy = {}, change = {}) =>
+    deployOrder({
       environment: environment(),
       strategy: { batch: 0.5, surge: 0.5, ...strategy },
       change: { projectDir: directory, ...change },
@@ -123,8 +139,13 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     }
   }
   const finished = (id: string) => until(id, ({ running }) => !running)
-  const deploy: TestEngine['deploy'] = (strategy, change) =>
-    parts.engine.deployments.deploy(ada, request(strategy, change))
+  const start: TestEngine['start'] = (wanted, { actor = ada, ...more } = {}) => {
+    const name = `order${orders.size}-${Math.random()}`
+    orders.set(name, wanted)
+    const source = { kind: 'folder', directory: wanted.projectDir } as const
+    return parts.engine.deployments.deploy(actor, { environment: name, source, replace: wanted.replace, ...more })
+  }
+  const deploy: TestEngine['deploy'] = (strategy, change) => start(order(strategy, change))
   return {
     parts,
     store,
@@ -149,7 +170,8 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
     loseArtifacts: () => {
       hasArtifacts = false
     },
-    request,
+    order,
+    start,
     deploy,
     serve: async (strategy) => {
       const deployment = await finished((await deploy(strategy)).id)

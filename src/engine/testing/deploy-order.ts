@@ -1,5 +1,5 @@
 import type { EdgeSettings } from '../../edge/edge-settings.ts'
-import type { DeployRequest } from '../../model/deploy-request.ts'
+import type { DeployOrder } from '../../model/deploy-request.ts'
 import type { ReleaseService } from '../../model/release.ts'
 import type { ResolvedConfig } from '../../model/resolved-config.ts'
 import type { StrategySettings } from '../../model/strategy.ts'
@@ -10,17 +10,17 @@ export interface RequestOfTest {
   readonly strategy?: Partial<StrategySettings>
   readonly service?: Partial<ReleaseService>
   readonly config?: Partial<ResolvedConfig>
-  readonly change?: Partial<DeployRequest>
+  readonly change?: Partial<DeployOrder>
 }
 
-/** A complete request to deploy a shop with one web service, and what a test wants otherwise. */
-export function deployRequest({
+/** A complete order to deploy a shop with one web service, and what a test wants otherwise. */
+export function deployOrder({
   environment = 'production',
   strategy,
   service,
   config,
   change,
-}: RequestOfTest = {}): DeployRequest {
+}: RequestOfTest = {}): DeployOrder {
   return {
     config: { ...configOf(environment), strategy: strategySettings(strategy), services: [web(service)], ...config },
     projectDir: '/srv/shop',

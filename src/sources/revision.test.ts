@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeSource } from '../build/source.ts'
 import { run } from '../support/run.ts'
-import { sourceOf } from './source.ts'
+import { describeRevision } from './revision.ts'
 
 let folder: string
 const git = (...args: string[]) =>
@@ -22,17 +23,19 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('a named commit is clean, whatever the working tree holds', async () => {
   const head = (await git('rev-parse', 'HEAD')).stdout.trim()
-  expect(await sourceOf(folder, 'v1', process.env)).toEqual({
+  expect(await describeRevision('v1', { cwd: folder, env: process.env })).toEqual({
     commit: head,
     branch: null,
     subject: 'First',
     dirty: false,
   })
-  expect((await sourceOf(folder, null, process.env)).dirty).toBe(true)
+  expect((await describeSource(folder, process.env)).dirty).toBe(true)
 })
 
 test('a commit that is not there, or is an option in disguise, is refused with a cure', async () => {
   for (const revision of ['v2', '--output=/tmp/sluice-no']) {
-    await expect(sourceOf(folder, revision, process.env)).rejects.toMatchObject({ code: 'SOURCE_INVALID' })
+    await expect(describeRevision(revision, { cwd: folder, env: process.env })).rejects.toMatchObject({
+      code: 'SOURCE_INVALID',
+    })
   }
 })
