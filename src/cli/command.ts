@@ -3,7 +3,12 @@ import type { Home } from '../support/home.ts'
 import type { Terminal } from './progress/view.ts'
 
 /** Commands are data: help, the manual page, completion and the parser are derived from them. */
-export interface Command {
+export interface Command extends Declaration {
+  /** Loads the handler: start-up pays only for the command that is run. */
+  readonly load: () => Promise<Handler<Words, Flags>>
+}
+
+export interface Declaration {
   /** One or two words, such as `deploy` or `config print`. */
   readonly name: string
   readonly summary: string
@@ -12,10 +17,10 @@ export interface Command {
   readonly examples?: readonly string[]
   /** Also what the first word alone means: `releases` is `releases list`. */
   readonly isDefault?: boolean
+  /** It concerns the machine that it runs on, and no control plane elsewhere. */
+  readonly isOfThisMachine?: boolean
   /** How long it may take to end by itself after Ctrl-C, because it has to say or to stop more than others. */
   readonly interruptMs?: number
-  /** Loads the handler: start-up pays only for the command that is run. */
-  readonly load: () => Promise<Handler>
 }
 
 export interface Argument {
@@ -30,12 +35,42 @@ export interface Option {
   readonly description: string
 }
 
-export type Handler = (input: Input, context: Context) => Promise<Answer>
+/** What stands behind a command, as the parser gives it. */
+export type Words = Readonly<Record<string, string | undefined>>
+export type Flags = Readonly<Record<string, string | boolean | undefined>>
 
-export interface Input {
-  readonly args: Readonly<Record<string, string | undefined>>
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
+/** `Args` and `Options`: what the handler reads of them; a declaration that gives something else does not compile. */
+export type Handler<Args = object, Options = object> = (input: Input<Args, Options>, context: Context) => Promise<Answer>
+
+export interface Input<Args = object, Options = object> {
+  readonly args: Args
+  readonly options: Options
 }
+
+/** A command whose handler reads only what its declaration lets people write. */
+export function command<const Declared extends Declaration>(
+  declared: Declared & { readonly load: () => Promise<Handler<ArgsOf<Declared>, OptionsOf<Declared>>> },
+): Command {
+  // The parser gives what was declared, under these names: the types say so, it does not know them.
+  return declared as Declaration as Command
+}
+
+type Both<Union> = (Union extends unknown ? (value: Union) => void : never) extends (value: infer All) => void ? All : object
+
+type ArgsOf<Declared> = Declared extends { readonly args: readonly (infer One)[] } ? Both<ArgOf<One>> : object
+type ArgOf<One> = One extends { readonly name: infer Name extends string }
+  ? One extends { readonly isOptional: true }
+    ? { readonly [Key in Name]?: string }
+    : { readonly [Key in Name]: string }
+  : never
+
+type OptionsOf<Declared> = Declared extends { readonly options: readonly (infer One)[] } ? Both<OptionOf<One>> : object
+type OptionOf<One> = One extends { readonly flags: `${string}--${infer Long}` }
+  ? Long extends `${infer Name} <${string}>`
+    ? { readonly [Key in Camel<Name>]?: string }
+    : { readonly [Key in Camel<Long>]?: true }
+  : never
+type Camel<Text> = Text extends `${infer First}-${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : Text & string
 
 export interface Answer {
   /** The one document of `--json`; `v` and nothing secret is added. */

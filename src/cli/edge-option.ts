@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SluiceError } from '../model/error.ts'
-import type { Context, Input } from './command.ts'
+import type { Context } from './command.ts'
 
 /** `--edge`, checked: null where it was not written. */
-export function edgeOption({ edge }: Input['options']): 'node' | 'haproxy' | null {
+export function edgeOption({ edge }: { readonly edge?: string }): 'node' | 'haproxy' | null {
   if (edge === undefined) return null
   if (edge === 'node' || edge === 'haproxy') return edge
-  throw new SluiceError('USAGE', `--edge ${String(edge)} is not known`, { hint: 'node or haproxy' })
+  throw new SluiceError('USAGE', `--edge ${edge} is not known`, { hint: 'node or haproxy' })
 }
 
 /** The edge is chosen once for the installation: nothing else would show that the flag did nothing. */

@@ -1,7 +1,7 @@
 import { CommanderError, Command as Parser, Option as ParserOption } from 'commander'
 import { SluiceError } from '../model/error.ts'
 import { version } from '../support/version.ts'
-import type { Command, Input, Option } from './command.ts'
+import type { Command, Flags, Option, Words } from './command.ts'
 import type { Globals } from './context.ts'
 import { helpText } from './help.ts'
 import { usageError } from './usage-error.ts'
@@ -18,7 +18,7 @@ export const globalOptions: readonly Option[] = [
 ]
 
 export type Parsed =
-  | ({ readonly kind: 'command'; readonly command: Command; readonly globals: Globals } & Input)
+  | ({ readonly kind: 'command'; readonly command: Command; readonly globals: Globals; readonly args: Words; readonly options: Flags })
   | { readonly kind: 'text'; readonly text: string }
 
 /** Arguments to a command. The parser never ends the process and never prints. */
@@ -84,7 +84,7 @@ function withGlobals(parser: Parser): Parser {
 }
 
 /** What was really written, wherever it stood: the default of an outer parser must not hide it. */
-function optionsOf(parser: Parser): Input['options'] & Globals {
+function optionsOf(parser: Parser): Flags & Globals {
   const written: Record<string, string | boolean | undefined> = {}
   for (let one: Parser | null = parser; one !== null; one = one.parent) {
     for (const [name, value] of Object.entries(one.opts<Record<string, string | boolean>>())) {
@@ -95,7 +95,7 @@ function optionsOf(parser: Parser): Input['options'] & Globals {
 }
 
 /** An empty word is a variable of a script that was never set. */
-function assertFilled(args: Input['args'], options: Input['options']): void {
+function assertFilled(args: Words, options: Flags): void {
   const places = [
     ...Object.entries(args),
     ...Object.entries(options).map(([name, value]) => [

@@ -5,8 +5,8 @@ import { globalOptions } from '../parse.ts'
 import { commands } from './index.ts'
 import { isNameKind, nameKinds } from './known-names.ts'
 
-export const completion: Handler = async ({ args }, context) => {
-  const { shell = '', environment } = args
+export const completion: Handler<{ shell: string; environment?: string }> = async ({ args }, context) => {
+  const { shell, environment } = args
   if (isNameKind(shell)) {
     const names = await nameKinds[shell](context, environment)
     return { json: { status: 'ok', [shell]: names }, text: names.join('\n') }

@@ -6,8 +6,8 @@ import { validateConfig } from '../../config/validate.ts'
 import type { Handler } from '../command.ts'
 import { loadProject } from '../project.ts'
 
-export const printConfig: Handler = async ({ options }, context) => {
-  const wanted = typeof options.env === 'string' ? options.env : undefined
+export const printConfig: Handler<object, { env?: string }> = async ({ options }, context) => {
+  const wanted = options.env
   const { document, file, projectDir } = await loadProject(context, wanted)
   const { environments } = validateConfig(document, basename(file))
   const environment = wanted ?? Object.keys(environments)[0] ?? 'production'

@@ -7,7 +7,7 @@ import type { Context, Handler } from '../command.ts'
 import { interruptedError } from '../interruption.ts'
 
 /** The demonstration deploys an application of the repository: the package alone does not have it. */
-export const demo: Handler = async ({ options }, context) => {
+export const demo: Handler<object, { keep?: true }> = async ({ options }, context) => {
   const program = fileURLToPath(new URL('../../../bench/demo/main.ts', import.meta.url))
   const isThere = await access(program).then(
     () => true,

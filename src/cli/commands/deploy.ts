@@ -7,7 +7,7 @@ import { livingControlPlane } from '../../control/start.ts'
 import type { DeployRequest } from '../../model/deploy-request.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Source } from '../../model/source.ts'
-import type { Context, Handler, Input } from '../command.ts'
+import type { Context, Handler } from '../command.ts'
 import { edgeOption, tellChosenEdge } from '../edge-option.ts'
 import { answerOf, followDeployment } from '../follow.ts'
 import { resolveProject } from '../project.ts'
@@ -15,10 +15,21 @@ import { requested } from '../request.ts'
 import { variablesFor } from '../variables.ts'
 import { durationMs } from '../words.ts'
 
-export const deploy: Handler = async ({ args, options }, context) => {
-  const named = args.environment ?? ''
+interface Options {
+  readonly artifact?: string
+  readonly commit?: string
+  readonly until?: string
+  readonly detach?: true
+  readonly replace?: true
+  readonly timeout?: string
+  readonly edge?: string
+  readonly var?: string
+}
+
+export const deploy: Handler<{ environment: string }, Options> = async ({ args, options }, context) => {
+  const named = args.environment
   assertSane(options)
-  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  const timeoutMs = options.timeout === undefined ? null : durationMs(options.timeout, '--timeout')
   const file = await findConfigFile({
     cwd: context.cwd,
     ...(context.configFile === undefined ? {} : { file: context.configFile }),
@@ -34,9 +45,9 @@ export const deploy: Handler = async ({ args, options }, context) => {
   })
 }
 
-function assertSane(options: Input['options']): void {
+function assertSane(options: Options): void {
   if (options.until !== undefined && options.until !== 'serving') {
-    throw new SluiceError('USAGE', `--until ${String(options.until)} is not known`, { hint: 'write --until serving' })
+    throw new SluiceError('USAGE', `--until ${options.until} is not known`, { hint: 'write --until serving' })
   }
   if (options.commit !== undefined && options.artifact !== undefined) {
     throw new SluiceError('USAGE', '--commit and --artifact exclude each other', {
@@ -49,24 +60,23 @@ function assertSane(options: Input['options']): void {
 async function requestFor(
   named: string,
   file: string,
-  options: Input['options'],
+  options: Options,
   { cwd, environment }: Context,
 ): Promise<Omit<DeployRequest, 'idempotencyKey'>> {
   const point = named.lastIndexOf('.')
-  const names = typeof options.var === 'string' ? options.var : undefined
   return {
     environment: named.slice(point + 1),
     ...(point === -1 ? {} : { project: named.slice(0, point) }),
     source: sourceFor(file, options, cwd),
-    variables: variablesFor(await readFile(file, 'utf8'), names, environment),
+    variables: variablesFor(await readFile(file, 'utf8'), options.var, environment),
     replace: options.replace === true,
   }
 }
 
-function sourceFor(file: string, options: Input['options'], cwd: string): Source {
+function sourceFor(file: string, options: Options, cwd: string): Source {
   const [directory, config] = [dirname(file), basename(file)]
-  if (typeof options.commit === 'string') return { kind: 'commit', directory, config, revision: options.commit }
-  if (typeof options.artifact !== 'string') return { kind: 'folder', directory, config }
+  if (options.commit !== undefined) return { kind: 'commit', directory, config, revision: options.commit }
+  if (options.artifact === undefined) return { kind: 'folder', directory, config }
   return { kind: 'folder', directory, config, artifact: resolve(cwd, options.artifact) }
 }
 

@@ -9,7 +9,7 @@ import { livingHere } from '../living-here.ts'
 
 const STOP_MS = 120_000
 
-export const down: Handler = async ({ options }, context) => {
+export const down: Handler<object, { all?: true }> = async ({ options }, context) => {
   const all = options.all === true
   const living = await livingHere(context.home)
   if (living === null && !all) {

@@ -27,15 +27,18 @@ export const listEnvironments: Handler = async (_input, context) => {
   }
 }
 
-export const hold: Handler = (input, context) => setHold(input, context, 'wait')
-export const maintenance: Handler = (input, context) => setHold(input, context, 'maintenance')
+export const hold: Handler<Held, Off> = (input, context) => setHold(input, context, 'wait')
+export const maintenance: Handler<Held, Off> = (input, context) => setHold(input, context, 'maintenance')
 
-async function setHold({ args, options }: Input, context: Context, mode: 'wait' | 'maintenance') {
+type Held = { readonly environment: string }
+type Off = { readonly off?: true; readonly service?: string }
+
+async function setHold({ args, options }: Input<Held, Off>, context: Context, mode: 'wait' | 'maintenance') {
   const client = await context.connect({ start: true })
   const wanted = options.off === true ? 'off' : mode
-  const service = typeof options.service === 'string' ? options.service : undefined
+  const { service } = options
   const keyOf = async (name: string) => (await client.environment(name)).key
-  await forOwnEnvironment(context, args.environment ?? '', keyOf, (name) => client.hold(name, wanted, service))
+  await forOwnEnvironment(context, args.environment, keyOf, (name) => client.hold(name, wanted, service))
   const said = { off: 'serves again', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }[wanted]
   const whose = service === undefined ? args.environment : `${service} of ${args.environment}`
   return { json: { status: 'ok', mode: wanted, service: service ?? null }, text: `${whose} ${said}` }

@@ -1,7 +1,7 @@
-import type { Argument, Command } from '../command.ts'
+import { type Command, command } from '../command.ts'
 
-const environment: Argument = { name: 'environment', description: 'name (`production`) or key (`social.production`)' }
-const deployment: Argument = { name: 'deployment', description: 'such as d12' }
+const environment = { name: 'environment', description: 'name (`production`) or key (`social.production`)' } as const
+const deployment = { name: 'deployment', description: 'such as d12' } as const
 
 /** To hear which deployment goes on by itself. */
 const DETACH_MS = 5000
@@ -10,13 +10,13 @@ const STOP_DEMO_MS = 180_000
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
-  {
+  command({
     name: 'init',
     summary: 'look at this project and write a configuration that works as it is',
     options: [{ flags: '--yes', description: 'write it without asking' }],
     load: async () => (await import('./init.ts')).init,
-  },
-  {
+  }),
+  command({
     name: 'up',
     summary: 'start the control plane and bring back every fleet that should run',
     options: [
@@ -24,20 +24,20 @@ export const commands: readonly Command[] = [
       { flags: '--print-systemd', description: 'print a systemd unit instead' },
     ],
     load: async () => (await import('./up.ts')).up,
-  },
-  {
+  }),
+  command({
     name: 'down',
     summary: 'stop the control plane; users are served on',
     options: [{ flags: '--all', description: 'stop everything: fleets, edge, databases' }],
     load: async () => (await import('./down.ts')).down,
-  },
-  {
+  }),
+  command({
     name: 'status',
     summary: 'what runs where, and what is under way',
     args: [{ ...environment, isOptional: true }],
     load: async () => (await import('./status.ts')).status,
-  },
-  {
+  }),
+  command({
     name: 'deploy',
     summary: 'build, launch, shift traffic by evidence, judge, and go back by itself when it must',
     args: [environment],
@@ -58,8 +58,8 @@ export const commands: readonly Command[] = [
     examples: ['sluice deploy production', 'sluice deploy staging --until serving --json'],
     interruptMs: DETACH_MS,
     load: async () => (await import('./deploy.ts')).deploy,
-  },
-  {
+  }),
+  command({
     name: 'rollback',
     summary: 'go back to the release before, or to a named one; never blocked',
     args: [environment, { name: 'release', description: 'such as r12', isOptional: true }],
@@ -71,21 +71,21 @@ export const commands: readonly Command[] = [
     ],
     interruptMs: DETACH_MS,
     load: async () => (await import('./rollback.ts')).rollback,
-  },
-  {
+  }),
+  command({
     name: 'approve',
     summary: 'answer the open question of a deployment: promote it, or roll it back',
     args: [deployment],
     options: [{ flags: '--roll-back', description: 'roll back instead of promoting' }],
     load: async () => (await import('./approve.ts')).approve,
-  },
-  {
+  }),
+  command({
     name: 'cancel',
     summary: 'ask a deployment to take everything back',
     args: [{ name: 'deployment', description: 'such as d12, or an environment' }],
     load: async () => (await import('./cancel.ts')).cancel,
-  },
-  {
+  }),
+  command({
     name: 'logs',
     summary: 'what instances print',
     args: [environment, { name: 'service', description: 'only this service', isOptional: true }],
@@ -95,26 +95,26 @@ export const commands: readonly Command[] = [
       { flags: '--tail <lines>', description: 'lines from the end of each log (default 100)' },
     ],
     load: async () => (await import('./logs.ts')).logs,
-  },
-  {
+  }),
+  command({
     name: 'releases list',
     isDefault: true,
     summary: 'releases, newest first',
     args: [{ ...environment, isOptional: true }],
     load: async () => (await import('./releases.ts')).listReleases,
-  },
-  {
+  }),
+  command({
     name: 'releases show',
     summary: 'one release: what it is made of, and how it was judged',
     args: [{ name: 'release', description: 'such as r12' }],
     load: async () => (await import('./releases.ts')).showRelease,
-  },
-  {
+  }),
+  command({
     name: 'env list',
     summary: 'environments of this installation',
     load: async () => (await import('./environments.ts')).listEnvironments,
-  },
-  {
+  }),
+  command({
     name: 'env hold',
     summary: 'make requests wait (at most 15 s each), or go on with `--off`',
     args: [environment],
@@ -123,8 +123,8 @@ export const commands: readonly Command[] = [
       { flags: '--service <name>', description: 'this one alone; the others stay as they are' },
     ],
     load: async () => (await import('./environments.ts')).hold,
-  },
-  {
+  }),
+  command({
     name: 'env maintenance',
     summary: 'answer 503 with a page, or go on with `--off`',
     args: [environment],
@@ -133,27 +133,27 @@ export const commands: readonly Command[] = [
       { flags: '--service <name>', description: 'this one alone; the others stay as they are' },
     ],
     load: async () => (await import('./environments.ts')).maintenance,
-  },
-  {
+  }),
+  command({
     name: 'secret set',
     summary: 'set a secret; its value comes from standard input',
     args: [environment, { name: 'name', description: 'name of the environment variable' }],
     examples: ['printf %s "$KEY" | sluice secret set production API_KEY'],
     load: async () => (await import('./secret.ts')).setSecret,
-  },
-  {
+  }),
+  command({
     name: 'secret list',
     summary: 'names and versions, never values',
     args: [environment],
     load: async () => (await import('./secret.ts')).listSecrets,
-  },
-  {
+  }),
+  command({
     name: 'secret rm',
     summary: 'remove a secret from releases to come; old ones keep their version',
     args: [environment, { name: 'name', description: 'name of the environment variable' }],
     load: async () => (await import('./secret.ts')).removeSecret,
-  },
-  {
+  }),
+  command({
     name: 'judge replay',
     summary: 'judge the samples of a deployment again, by another policy if you like',
     args: [deployment],
@@ -162,29 +162,29 @@ export const commands: readonly Command[] = [
       { flags: '--phase <phase>', description: 'shift or bake (default: the last that was judged)' },
     ],
     load: async () => (await import('./judge-replay.ts')).judgeReplay,
-  },
-  {
+  }),
+  command({
     name: 'doctor',
     summary: 'look at everything a deployment needs and name the cure of what is wrong',
     load: async () => (await import('./doctor.ts')).doctor,
-  },
-  {
+  }),
+  command({
     name: 'config print',
     summary: 'the configuration of an environment with every default, credentials masked',
     options: [{ flags: '--env <environment>', description: 'which environment (default: the first)' }],
     load: async () => (await import('./config.ts')).printConfig,
-  },
-  {
+  }),
+  command({
     name: 'config validate',
     summary: 'every problem of the configuration at once',
     load: async () => (await import('./config.ts')).validate,
-  },
-  {
+  }),
+  command({
     name: 'config schema',
     summary: 'JSON Schema of the configuration, for editors',
     load: async () => (await import('./config.ts')).schema,
-  },
-  {
+  }),
+  command({
     name: 'completion',
     summary: 'a completion script for your shell',
     args: [
@@ -192,12 +192,12 @@ export const commands: readonly Command[] = [
       { ...environment, isOptional: true, description: 'of what the script itself asks: names that are known now' },
     ],
     load: async () => (await import('./completion.ts')).completion,
-  },
-  {
+  }),
+  command({
     name: 'demo',
     summary: 'one application, four releases, real traffic: promoted, caught, rolled back, killed and finished',
     options: [{ flags: '--keep', description: 'leave it running and print the addresses' }],
     interruptMs: STOP_DEMO_MS,
     load: async () => (await import('./demo.ts')).demo,
-  },
+  }),
 ]

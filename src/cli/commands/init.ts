@@ -4,7 +4,7 @@ import { writeInitialConfig } from '../../config/detect/write-config.ts'
 import { SluiceError } from '../../model/error.ts'
 import type { Handler } from '../command.ts'
 
-export const init: Handler = async ({ options }, context) => {
+export const init: Handler<object, { yes?: true }> = async ({ options }, context) => {
   const detected = await detectProject(context.cwd)
   context.say(`found: ${detected.framework}`)
   for (const line of [...detected.todo.map((todo) => `to do: ${todo}`), ...detected.notes]) context.say(`  ${line}`)

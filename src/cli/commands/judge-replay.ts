@@ -20,12 +20,12 @@ interface Dossier extends JudgementRecord {
   readonly phases?: readonly Phase[]
 }
 
-export const judgeReplay: Handler = async ({ args, options }, context) => {
+export const judgeReplay: Handler<{ deployment: string }, { policy?: string; phase?: string }> = async ({ args, options }, context) => {
   const phase = phaseOf(options.phase)
   const client = await context.connect({ start: true })
-  const deployment = args.deployment ?? ''
+  const { deployment } = args
   const dossier = (await client.dossier(deployment, phase === null ? {} : { phase })) as Dossier
-  const file = typeof options.policy === 'string' ? options.policy : null
+  const file = options.policy ?? null
   const policy = file === null ? dossier.policy : await readPolicy(context, file, dossier.policy)
   const result = replay(dossier, policy)
   const { verdict } = result

@@ -5,10 +5,13 @@ import { forEnvironment } from '../project.ts'
 
 const MAX_TAIL = 100_000
 
-export const logs: Handler = async ({ args, options }, context) => {
+export const logs: Handler<
+  { environment: string; service?: string },
+  { follow?: true; release?: string; tail?: string }
+> = async ({ args, options }, context) => {
   const tail = Number(options.tail ?? 100)
   if (!Number.isInteger(tail) || tail < 0 || tail > MAX_TAIL) {
-    throw new SluiceError('USAGE', `--tail ${String(options.tail)} is no count of lines`, {
+    throw new SluiceError('USAGE', `--tail ${options.tail} is no count of lines`, {
       hint: `write a number up to ${MAX_TAIL}`,
     })
   }
@@ -18,14 +21,14 @@ export const logs: Handler = async ({ args, options }, context) => {
   const query = {
     environment: await forEnvironment(
       context,
-      args.environment ?? '',
+      args.environment,
       async (name) => (await client.environment(name)).key,
     ),
     tail,
     follow: options.follow === true,
     signal: context.interrupted,
     ...(args.service === undefined ? {} : { service: args.service }),
-    ...(typeof options.release === 'string' ? { release: options.release } : {}),
+    ...(options.release === undefined ? {} : { release: options.release }),
   }
   for await (const line of client.logs(query)) {
     count += 1

@@ -6,7 +6,7 @@ import { columns } from '../words.ts'
 
 const SHOWN = 50
 
-export const listReleases: Handler = async ({ args }, context) => {
+export const listReleases: Handler<{ environment?: string }> = async ({ args }, context) => {
   const client = await context.connect({ start: true })
   const { items } =
     args.environment === undefined
@@ -24,9 +24,9 @@ export const listReleases: Handler = async ({ args }, context) => {
   return { json: { status: 'ok', releases: items }, text: rows.length === 0 ? 'no releases yet' : columns(rows) }
 }
 
-export const showRelease: Handler = async ({ args }, context) => {
+export const showRelease: Handler<{ release: string }> = async ({ args }, context) => {
   const client = await context.connect({ start: true })
-  const release = await client.release(args.release ?? '')
+  const release = await client.release(args.release)
   const deployment = await client.deployment(release.deployment)
   const { record, state } = release
   const lines = [

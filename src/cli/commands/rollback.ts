@@ -5,8 +5,11 @@ import { forOwnEnvironment } from '../project.ts'
 import { requested } from '../request.ts'
 import { duration, durationMs } from '../words.ts'
 
-export const rollback: Handler = async ({ args, options }, context) => {
-  const { environment = '', release } = args
+export const rollback: Handler<
+  { environment: string; release?: string },
+  { check?: true; reason?: string; detach?: true; timeout?: string }
+> = async ({ args, options }, context) => {
+  const { environment, release } = args
   const client = await context.connect({ start: true })
   const keyOf = async (name: string) => (await client.environment(name)).key
   if (options.check === true) {
@@ -26,10 +29,10 @@ export const rollback: Handler = async ({ args, options }, context) => {
       exitCode: check.possible ? 0 : 3,
     }
   }
-  const timeoutMs = typeof options.timeout === 'string' ? durationMs(options.timeout, '--timeout') : null
+  const timeoutMs = options.timeout === undefined ? null : durationMs(options.timeout, '--timeout')
   const request = {
     ...(release === undefined ? {} : { release }),
-    ...(typeof options.reason === 'string' ? { reason: options.reason } : {}),
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
   }
   const deployment = await forOwnEnvironment(context, environment, keyOf, (name) =>
     requested(() => client.rollback({ ...request, environment: name }, randomUUID()), context),

@@ -3,8 +3,8 @@ import type { Handler } from '../command.ts'
 import { environmentKeyOf } from '../project.ts'
 import { columns } from '../words.ts'
 
-export const setSecret: Handler = async ({ args }, context) => {
-  const { environment = '', name = '' } = args
+export const setSecret: Handler<{ environment: string; name: string }> = async ({ args }, context) => {
+  const { environment, name } = args
   const input = await context.readInput()
   if (input === null || input === '') {
     throw new SluiceError('USAGE', `no value for ${name} came on standard input`, {
@@ -43,15 +43,15 @@ function assertVariable(name: string, value: string): void {
   throw new SluiceError('USAGE', `the value of ${name} ${fault}`, value === '' ? {} : { hint })
 }
 
-export const listSecrets: Handler = async ({ args }, context) => {
+export const listSecrets: Handler<{ environment: string }> = async ({ args }, context) => {
   const client = await context.connect({ start: true })
-  const secrets = await client.secrets(await environmentKeyOf(context, args.environment ?? ''))
+  const secrets = await client.secrets(await environmentKeyOf(context, args.environment))
   const rows = secrets.map(({ name, version, updatedAt }) => [name, `version ${version}`, updatedAt])
   return { json: { status: 'ok', secrets }, text: rows.length === 0 ? 'no secrets' : columns(rows) }
 }
 
-export const removeSecret: Handler = async ({ args }, context) => {
-  const { environment = '', name = '' } = args
+export const removeSecret: Handler<{ environment: string; name: string }> = async ({ args }, context) => {
+  const { environment, name } = args
   const client = await context.connect({ start: true })
   await client.removeSecret(await environmentKeyOf(context, environment), name)
   return { json: { status: 'ok', name }, text: `${name} is gone from releases to come; old ones keep their version` }

@@ -5,7 +5,7 @@ import { forEnvironment } from '../project.ts'
 import { dossierLines, replayCommand } from '../verdict.ts'
 import { percent } from '../words.ts'
 
-export const status: Handler = async ({ args }, context) => {
+export const status: Handler<{ environment?: string }> = async ({ args }, context) => {
   const living = await livingHere(context.home)
   if (living === null) {
     return {

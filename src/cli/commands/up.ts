@@ -8,7 +8,7 @@ import { edgeOption, tellChosenEdge } from '../edge-option.ts'
 import { interruptedError, unlessInterrupted } from '../interruption.ts'
 import { systemdUnit } from '../systemd-unit.ts'
 
-export const up: Handler = async ({ options }, context) => {
+export const up: Handler<object, { edge?: string; printSystemd?: true }> = async ({ options }, context) => {
   const edge = edgeOption(options)
   if (options.printSystemd === true) {
     const program = fileURLToPath(new URL('../../control/process.ts', import.meta.url))
