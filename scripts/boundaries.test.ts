@@ -27,7 +27,7 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   },
   api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
   cli: {
-    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge', 'sources'],
+    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge'],
     typesOf: ['engine', 'store', 'targets'],
   },
   // The one place where implementations are chosen and put together.

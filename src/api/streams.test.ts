@@ -101,10 +101,10 @@ test('a client follows across a control plane that dies and comes back elsewhere
   first.engine.tell(step('prepare'))
   let second: Served | null = null
   const client = new ApiClient({
-    address: { port: first.server.port, token: TOKEN },
+    address: { url: `http://127.0.0.1:${first.server.port}`, token: TOKEN },
     reconnect: async () => {
       second ??= await served()
-      return { port: second.server.port, token: TOKEN }
+      return { url: `http://127.0.0.1:${second.server.port}`, token: TOKEN }
     },
   })
   const seen: string[] = []

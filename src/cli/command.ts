@@ -40,7 +40,10 @@ export type Words = Readonly<Record<string, string | undefined>>
 export type Flags = Readonly<Record<string, string | boolean | undefined>>
 
 /** `Args` and `Options`: what the handler reads of them; a declaration that gives something else does not compile. */
-export type Handler<Args = object, Options = object> = (input: Input<Args, Options>, context: Context) => Promise<Answer>
+export type Handler<Args = object, Options = object> = (
+  input: Input<Args, Options>,
+  context: Context,
+) => Promise<Answer>
 
 export interface Input<Args = object, Options = object> {
   readonly args: Args
@@ -55,7 +58,9 @@ export function command<const Declared extends Declaration>(
   return declared as Declaration as Command
 }
 
-type Both<Union> = (Union extends unknown ? (value: Union) => void : never) extends (value: infer All) => void ? All : object
+type Both<Union> = (Union extends unknown ? (value: Union) => void : never) extends (value: infer All) => void
+  ? All
+  : object
 
 type ArgsOf<Declared> = Declared extends { readonly args: readonly (infer One)[] } ? Both<ArgOf<One>> : object
 type ArgOf<One> = One extends { readonly name: infer Name extends string }
@@ -83,6 +88,10 @@ export interface Answer {
 export interface Context {
   readonly cwd: string
   readonly home: Home
+  /** Address of a control plane elsewhere; null: the one of this machine, and its disk. */
+  readonly remote: string | null
+  /** What the user is called on records: `SLUICE_USER`, else the name here. Nobody believes it. */
+  readonly label: string
   readonly configFile: string | undefined
   readonly output: 'text' | 'json' | 'ndjson'
   readonly isInteractive: boolean
@@ -103,6 +112,8 @@ export interface Context {
   connect(options?: { readonly start?: boolean; readonly edge?: string }): Promise<ApiClient>
   /** Asks the person at the terminal; throws `INTERRUPTED` on Ctrl-C. Only where `isInteractive`. */
   confirm(question: string): Promise<boolean>
+  /** The same for what nobody may read on the screen. */
+  askSecret(question: string): Promise<string>
   /** Standard input, whole; null when it is a terminal. */
   readInput(): Promise<string | null>
 }

@@ -8,6 +8,7 @@ import type { Context } from './command.ts'
 import { assertNotInterrupted, interruptedError, unlessInterrupted } from './interruption.ts'
 import { livingHere } from './living-here.ts'
 import type { Terminal } from './progress/view.ts'
+import { remoteClient, remoteUrl } from './remote.ts'
 import type { CliOptions } from './run-cli.ts'
 import { readable } from './words.ts'
 
@@ -19,6 +20,7 @@ export interface Globals {
   readonly input?: boolean
   readonly color?: boolean
   readonly verbose?: boolean
+  readonly url?: string
 }
 
 export function makeContext(options: CliOptions, globals: Globals): Context {
@@ -47,9 +49,13 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
   const divert = (to: typeof sayAbove) => {
     sayAbove = to
   }
+  const remote = remoteUrl(globals.url, environment)
+  const label = environment.SLUICE_USER ?? userName()
   return {
     cwd,
     home,
+    remote,
+    label,
     configFile: globals.config,
     output,
     isInteractive:
@@ -66,15 +72,17 @@ export function makeContext(options: CliOptions, globals: Globals): Context {
       if (output === 'ndjson') stdout.write(`${JSON.stringify({ v: 1, type, ...data })}\n`)
     },
     connect: async ({ start = false, edge } = {}) => {
+      if (remote !== null) return remoteClient(remote, label, environment)
       const living = start ? await ensure(edge) : await livingHere(home)
       if (living === null) {
         throw new SluiceError('CONTROL_PLANE_UNREACHABLE', `no control plane runs on ${home.root}`, {
           hint: 'start it with `sluice up`; another home is chosen with --home or SLUICE_HOME',
         })
       }
-      return clientFor(home, living, environment.SLUICE_USER ?? userName(), start ? () => ensure(edge) : null)
+      return clientFor(home, living, label, start ? () => ensure(edge) : null)
     },
     confirm: (question) => confirmed(options, question),
+    askSecret: (question) => secretAsked(options, question),
     readInput: async () => (stdin.isTTY ? null : text(stdin)),
   }
 }
@@ -91,6 +99,13 @@ async function confirmed({ stdin, stderr, interrupted }: CliOptions, question: s
   const { confirm, isCancel } = await import('@clack/prompts')
   const answer = await confirm({ message: question, input: stdin, output: stderr, signal: interrupted })
   if (isCancel(answer)) throw interruptedError('interrupted: nothing was answered', 'run it again, or with --yes')
+  return answer
+}
+
+async function secretAsked({ stdin, stderr, interrupted }: CliOptions, question: string): Promise<string> {
+  const { password, isCancel } = await import('@clack/prompts')
+  const answer = await password({ message: question, input: stdin, output: stderr, signal: interrupted })
+  if (isCancel(answer)) throw interruptedError('interrupted: nothing was answered', 'run it again')
   return answer
 }
 

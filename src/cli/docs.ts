@@ -42,12 +42,19 @@ export function cliManual(commands: readonly Command[]): string {
   ].join('\n')
 }
 
-function commandSection({ name, summary, args = [], options = [], examples = [] }: Command): readonly string[] {
+function commandSection({
+  name,
+  summary,
+  isOfThisMachine,
+  args = [],
+  options = [],
+  examples = [],
+}: Command): readonly string[] {
   const usage = args.map((arg) => (arg.isOptional === true ? `[${arg.name}]` : `<${arg.name}>`))
   return [
     `### \`${['sluice', name, ...usage].join(' ')}\``,
     '',
-    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.${isOfThisMachine === true ? ' Only on the machine itself.' : ''}`,
     '',
     ...args.map((arg) => `- \`${arg.name}\`: ${arg.description}`),
     ...(args.length === 0 ? [] : ['']),

@@ -9,6 +9,10 @@ import { usageError } from './usage-error.ts'
 /** Known to every command. */
 export const globalOptions: readonly Option[] = [
   { flags: '--home <directory>', description: 'where this installation lives (SLUICE_HOME)' },
+  {
+    flags: '--url <address>',
+    description: 'a control plane elsewhere (SLUICE_URL); its token is of `sluice login`, or SLUICE_TOKEN',
+  },
   { flags: '--config <file>', description: 'the configuration file' },
   { flags: '--json', description: 'exactly one JSON document on standard output, also on failure' },
   { flags: '--output <form>', description: 'ndjson: one event per line, the answer last' },
@@ -18,7 +22,13 @@ export const globalOptions: readonly Option[] = [
 ]
 
 export type Parsed =
-  | ({ readonly kind: 'command'; readonly command: Command; readonly globals: Globals; readonly args: Words; readonly options: Flags })
+  | {
+      readonly kind: 'command'
+      readonly command: Command
+      readonly globals: Globals
+      readonly args: Words
+      readonly options: Flags
+    }
   | { readonly kind: 'text'; readonly text: string }
 
 /** Arguments to a command. The parser never ends the process and never prints. */

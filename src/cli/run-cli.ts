@@ -1,7 +1,7 @@
 import type { ReadStream, WriteStream } from 'node:tty'
-import { isSluiceError } from '../model/error.ts'
+import { isSluiceError, SluiceError } from '../model/error.ts'
 import type { Home } from '../support/home.ts'
-import type { Answer } from './command.ts'
+import type { Answer, Command, Context } from './command.ts'
 import { commands } from './commands/index.ts'
 import { type Globals, makeContext } from './context.ts'
 import { unlessInterrupted } from './interruption.ts'
@@ -38,6 +38,7 @@ export async function runCli(options: CliOptions): Promise<number> {
     const globals: Globals = parsed.globals
     const context = makeContext(options, globals)
     home = context.home
+    assertHere(parsed.command, context)
     const { load, interruptMs } = parsed.command
     const handler = await load()
     const answer = await unlessInterrupted(
@@ -51,6 +52,13 @@ export async function runCli(options: CliOptions): Promise<number> {
   } catch (error) {
     return printError(options, error, home, isJson || isNdjson)
   }
+}
+
+function assertHere({ name, isOfThisMachine }: Command, { remote }: Context): void {
+  if (remote === null || isOfThisMachine !== true) return
+  throw new SluiceError('USAGE', `sluice ${name} is about the machine that it runs on, not about ${remote}`, {
+    hint: 'run it on that machine, or without --url and SLUICE_URL',
+  })
 }
 
 function print({ stdout }: CliOptions, answer: Answer, isMachine: boolean): void {

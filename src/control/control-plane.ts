@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createApi, ownerToken, serveApi } from '../api/index.ts'
+import { createApi, ownerToken } from '../api/index.ts'
 import { fileArtifactStore } from '../build/file-artifact-store.ts'
 import { localBuilder } from '../build/local-builder.ts'
 import { databaseHosts } from '../databases/database-hosts.ts'
@@ -16,8 +16,10 @@ import { messageOf } from '../support/message-of.ts'
 import { userEnvironment } from '../support/user-environment.ts'
 import { userName } from '../support/user-name.ts'
 import { type LocalTarget, localTarget } from '../targets/local/local-target.ts'
+import { openLocalDoor, openPublicDoor } from './doors.ts'
 import { type EdgeChoice, startEdge } from './edge-choice.ts'
 import { keepEdge } from './edge-keeper.ts'
+import type { ListenSettings } from './listen-settings.ts'
 import { lockHome } from './lock.ts'
 import { openStore } from './open-store.ts'
 import { policyFor } from './policy.ts'
@@ -33,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly execPath: string
   readonly edge: EdgeChoice
   readonly token: string
+  /** For other machines; null: this one only. */
+  readonly listen: ListenSettings | null
   readonly version: string
   readonly log: Log
   /** Asked for by the API: `all` also stops fleets, edge and databases. */
@@ -123,13 +127,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const reconciling = parts
     .reconcile(stopping.signal)
     .catch((error: unknown) => log.error(`reconciliation failed: ${messageOf(error)}`))
-  const server = await serveApi({ api, host: '127.0.0.1', port: 0 })
+  const server = await openLocalDoor(api, home)
+  const forOthers = options.listen === null ? null : await openPublicDoor(api, options.listen, log)
 
   return {
     port: server.port,
     async stop({ all }) {
       stopping.abort()
-      await server.close()
+      await Promise.all([server.close(), forOthers?.close()])
       if (all) {
         // Nothing may be brought back behind the back of what takes it away.
         await Promise.race([Promise.all([reconciling, keeping]), sleep(RECONCILE_END_MS)])

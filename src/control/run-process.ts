@@ -12,6 +12,7 @@ import { identityOf } from '../support/process-identity.ts'
 import { version } from '../support/version.ts'
 import { startControlPlane } from './control-plane.ts'
 import { edgeChoices, rememberedEdge } from './edge-choice.ts'
+import { rememberedListen } from './listen-settings.ts'
 
 export interface RunProcessOptions {
   /** `--home DIR [--edge node|haproxy]` */
@@ -69,12 +70,14 @@ async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<v
     await controlPlane.stop({ all })
     exit(0)
   }
+  const listen = await rememberedListen(home)
   const wanted = edgeChoices.find((name) => name === values.edge) ?? null
   const controlPlane = await startControlPlane({
     homeRoot: home.root,
     environment,
     execPath,
     edge: await rememberedEdge(home, wanted),
+    listen,
     token: await readOrCreateToken(join(home.control, 'token')),
     version,
     log,
@@ -85,7 +88,7 @@ async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<v
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(false))
   await writeFileAtomic(
     join(home.control, 'control.json'),
-    JSON.stringify({ ...identityOf(process.pid), port: controlPlane.port, version }),
+    JSON.stringify({ ...identityOf(process.pid), port: controlPlane.port, version, listen }),
   )
   log.info(`control plane ${version} listens on 127.0.0.1:${controlPlane.port}`)
 }

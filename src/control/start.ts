@@ -9,6 +9,7 @@ import { SluiceError } from '../model/error.ts'
 import { type Home, homeAt } from '../support/home.ts'
 import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
 import { version } from '../support/version.ts'
+import { type ListenSettings, rememberListen } from './listen-settings.ts'
 
 const START_MS = 90_000
 const RESTARTS = 5
@@ -20,6 +21,8 @@ const REFUSED = 3
 export interface ControlRecord extends ProcessIdentity {
   readonly port: number
   readonly version: string
+  /** For other machines; absent or null: this one only. */
+  readonly listen?: ListenSettings | null
 }
 
 /** The control plane that lives on this home; null when none does. */
@@ -33,7 +36,11 @@ export async function livingControlPlane(home: Home): Promise<ControlRecord | nu
 }
 
 async function addressOf(home: Home, record: ControlRecord, label: string): Promise<ControlAddress> {
-  return { port: record.port, token: (await readFile(join(home.control, 'token'), 'utf8')).trim(), label }
+  return {
+    url: `http://127.0.0.1:${record.port}`,
+    token: (await readFile(join(home.control, 'token'), 'utf8')).trim(),
+    label,
+  }
 }
 
 /** A client of whichever control plane lives on the home, that calls its user `label`; with `ensure` a dead one is started again. */
@@ -68,17 +75,20 @@ export interface EnsureOptions {
   readonly execPath: string
   readonly environment: NodeJS.ProcessEnv
   readonly onStart?: () => void
-  /** A control plane of another version makes room for this one; users are served on, and deployments go on after it. */
-  readonly replaceOtherVersion?: boolean
+  /** One of another version, or that listens elsewhere, makes room; users are served on, and deployments go on after it. */
+  readonly replaceUnlike?: boolean
+  /** Where it has to listen for other machines; absent: wherever it does. */
+  readonly listen?: ListenSettings | 'off'
 }
 
 /** Answers the control plane of this home, starting it when it is absent. Throws `CONTROL_PLANE_START_FAILED` with its last words. */
 export async function ensureControlPlane(options: EnsureOptions): Promise<ControlRecord> {
   const home = homeAt(options.homeRoot)
   const living = await livingControlPlane(home)
-  if (living !== null && (living.version === version || options.replaceOtherVersion !== true)) return living
+  if (living !== null && (isAsWanted(living, options) || options.replaceUnlike !== true)) return living
   if (living !== null) await endControlPlane(living)
   await prepareHome(home)
+  if (options.listen !== undefined) await rememberListen(home, options.listen)
   options.onStart?.()
   const logFile = join(home.control, 'control.log')
   const log = await open(logFile, 'a', 0o600)
@@ -111,6 +121,11 @@ export async function ensureControlPlane(options: EnsureOptions): Promise<Contro
     await sleep(15)
   }
   throw await startFailed(logFile, logStart, null)
+}
+
+function isAsWanted(living: ControlRecord, { listen }: EnsureOptions): boolean {
+  const isHeard = listen === undefined || JSON.stringify(living.listen ?? 'off') === JSON.stringify(listen)
+  return living.version === version && isHeard
 }
 
 /** It may be killed at any instant: one that does not end in time is. */

@@ -144,6 +144,7 @@ export const errorCodes = {
   SUPERSEDED: failed,
   // control plane
   CONTROL_PLANE_UNREACHABLE: unavailable,
+  CONTROL_PLANE_UNTRUSTED: refused,
   CONTROL_PLANE_RUNNING: conflict,
   CONTROL_PLANE_START_FAILED: unavailable,
   HOME_NOT_WRITABLE: usage,

@@ -1,4 +1,3 @@
-import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   Deployment,
@@ -17,10 +16,20 @@ import type { Event } from '../../model/event.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { LogLine } from '../../targets/target.ts'
 import { serverSentEvents, split } from './event-source.ts'
-import { type Call, type ControlAddress, readText, send, unreachable } from './transport.ts'
+import {
+  type Call,
+  type Connections,
+  type ControlAddress,
+  connectionsTo,
+  readText,
+  send,
+  unreachable,
+} from './transport.ts'
 
 export interface ClientOptions {
   readonly address: ControlAddress
+  /** Certificates (PEM) of authorities that are trusted besides the usual ones. */
+  readonly ca?: string
   /** Called when nobody answers any more: waits for the control plane, or starts it. Absent: an error. */
   readonly reconnect?: (signal: AbortSignal | undefined) => Promise<ControlAddress>
 }
@@ -43,6 +52,8 @@ interface PageQuery {
 }
 
 const RECONNECTS = 5
+const SHORT_PAUSE_MS = 50
+const LONG_PAUSE_MS = 1000
 /** A deployment that is followed is given up after so long without a sign of its control plane. */
 const SILENCE_MS = 120_000
 
@@ -50,11 +61,13 @@ const SILENCE_MS = 120_000
 export class ApiClient {
   #address: ControlAddress
   readonly #reconnect: ClientOptions['reconnect']
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #ca: string | undefined
+  #connections: Promise<Connections> | null = null
 
-  constructor({ address, reconnect }: ClientOptions) {
+  constructor({ address, reconnect, ca }: ClientOptions) {
     this.#address = address
     this.#reconnect = reconnect
+    this.#ca = ca
   }
 
   /** `idempotencyKey` makes a repeated call start one deployment. */
@@ -197,6 +210,7 @@ export class ApiClient {
    */
   async *follow(deployment: string, signal: AbortSignal, after = 0): AsyncGenerator<Followed> {
     let position = after
+    let pauseMs = SHORT_PAUSE_MS
     let heardAtMs = performance.now()
     while (!signal.aborted) {
       try {
@@ -204,6 +218,7 @@ export class ApiClient {
         const call = { method: 'GET', path: '/api/v1/events', query: { deployment }, headers, signal } as const
         for await (const { event, data } of serverSentEvents(await this.#send(call), signal)) {
           heardAtMs = performance.now()
+          pauseMs = SHORT_PAUSE_MS
           if (event === 'end') return yield { kind: 'end', ...(JSON.parse(data) as { deployment: Deployment }) }
           if (event === 'problem') throw SluiceError.fromJSON(JSON.parse(data) as SerializedError)
           if (event !== 'message') continue
@@ -217,7 +232,8 @@ export class ApiClient {
       }
       // Many deaths in a row are survived; only a long silence is not.
       if (performance.now() - heardAtMs > SILENCE_MS) throw unreachable('its stream of events ends again and again')
-      await sleep(50)
+      await sleep(pauseMs)
+      pauseMs = Math.min(LONG_PAUSE_MS, pauseMs * 2)
     }
   }
 
@@ -226,16 +242,17 @@ export class ApiClient {
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
-    await readText(await send(this.#agent, this.#address, { method: 'GET', path: '/readyz', ...withSignal(signal) }))
+    const call = { method: 'GET', path: '/readyz', ...withSignal(signal) } as const
+    await readText(await send(await this.#connect(), this.#address, call))
   }
 
   async shutdown(all: boolean): Promise<ControlPlaneInfo> {
     const call = { method: 'POST', path: '/api/v1/shutdown', body: { all } } as const
-    return JSON.parse(await readText(await send(this.#agent, this.#address, call))) as ControlPlaneInfo
+    return JSON.parse(await readText(await send(await this.#connect(), this.#address, call))) as ControlPlaneInfo
   }
 
   close(): void {
-    this.#agent.destroy()
+    void this.#connections?.then((connections) => connections.close())
   }
 
   async #json<Value>(call: Call): Promise<Value> {
@@ -253,10 +270,15 @@ export class ApiClient {
     }
   }
 
+  #connect(): Promise<Connections> {
+    this.#connections ??= connectionsTo(this.#address.url, this.#ca)
+    return this.#connections
+  }
+
   async #send(call: Call): ReturnType<typeof send> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await send(this.#agent, this.#address, call)
+        return await send(await this.#connect(), this.#address, call)
       } catch (error) {
         if (!isUnreachable(error) || this.#reconnect === undefined || attempt >= RECONNECTS) throw error
         this.#address = await this.#reconnect(call.signal)

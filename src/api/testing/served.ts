@@ -21,7 +21,7 @@ export async function servedApi(options: Partial<ApiOptions> = {}) {
     ...options,
   })
   const server = await serveApi({ api, host: '127.0.0.1', port: 0 })
-  const client = new ApiClient({ address: { port: server.port, token: TOKEN } })
+  const client = new ApiClient({ address: { url: `http://127.0.0.1:${server.port}`, token: TOKEN } })
   const call = (
     path: string,
     init: Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> } = {},
@@ -31,6 +31,7 @@ export async function servedApi(options: Partial<ApiOptions> = {}) {
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...init.headers },
     })
   return {
+    api,
     engine,
     errors,
     server,

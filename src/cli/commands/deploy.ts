@@ -85,6 +85,12 @@ function sourceFor(file: string, options: Options, cwd: string): Source {
  * which counts when one is started for the first time.
  */
 async function connected(named: string, wanted: 'node' | 'haproxy' | null, context: Context): Promise<ApiClient> {
+  if (context.remote !== null) {
+    if (wanted === null) return context.connect()
+    throw new SluiceError('USAGE', '--edge is for a control plane that this command starts', {
+      hint: `${context.remote} runs already`,
+    })
+  }
   const living = await livingControlPlane(context.home)
   if (living === null) {
     const { config } = await resolveProject(context, named)

@@ -1,6 +1,10 @@
 import { type Command, command } from '../command.ts'
 
 const environment = { name: 'environment', description: 'name (`production`) or key (`social.production`)' } as const
+const url = {
+  name: 'url',
+  description: 'address of the control plane, such as https://deploy.example.com:8443',
+} as const
 const deployment = { name: 'deployment', description: 'such as d12' } as const
 
 /** To hear which deployment goes on by itself. */
@@ -19,8 +23,17 @@ export const commands: readonly Command[] = [
   command({
     name: 'up',
     summary: 'start the control plane and bring back every fleet that should run',
+    isOfThisMachine: true,
     options: [
       { flags: '--edge <kind>', description: 'node (default) or haproxy, for the whole installation' },
+      { flags: '--listen <address>', description: 'also for other machines at HOST:PORT from now on; off: no more' },
+      { flags: '--tls-cert <file>', description: 'its certificate chain (PEM); read again when it changes' },
+      { flags: '--tls-key <file>', description: 'the key of the certificate' },
+      {
+        flags: '--host <names>',
+        description: 'names that it is called by, besides those of the certificate, by comma',
+      },
+      { flags: '--insecure-http', description: 'listen without a certificate on an address that others reach' },
       { flags: '--print-systemd', description: 'print a systemd unit instead' },
     ],
     load: async () => (await import('./up.ts')).up,
@@ -28,8 +41,25 @@ export const commands: readonly Command[] = [
   command({
     name: 'down',
     summary: 'stop the control plane; users are served on',
+    isOfThisMachine: true,
     options: [{ flags: '--all', description: 'stop everything: fleets, edge, databases' }],
     load: async () => (await import('./down.ts')).down,
+  }),
+  command({
+    name: 'login',
+    summary: 'keep the token of a control plane elsewhere; it is asked for, or comes from standard input',
+    args: [url],
+    examples: [
+      'sluice login https://deploy.example.com:8443 < token',
+      'SLUICE_URL=https://deploy.example.com:8443 sluice status',
+    ],
+    load: async () => (await import('./login.ts')).login,
+  }),
+  command({
+    name: 'logout',
+    summary: 'forget the token of a control plane elsewhere',
+    args: [url],
+    load: async () => (await import('./login.ts')).logout,
   }),
   command({
     name: 'status',
@@ -166,6 +196,7 @@ export const commands: readonly Command[] = [
   command({
     name: 'doctor',
     summary: 'look at everything a deployment needs and name the cure of what is wrong',
+    isOfThisMachine: true,
     load: async () => (await import('./doctor.ts')).doctor,
   }),
   command({
@@ -196,6 +227,7 @@ export const commands: readonly Command[] = [
   command({
     name: 'demo',
     summary: 'one application, four releases, real traffic: promoted, caught, rolled back, killed and finished',
+    isOfThisMachine: true,
     options: [{ flags: '--keep', description: 'leave it running and print the addresses' }],
     interruptMs: STOP_DEMO_MS,
     load: async () => (await import('./demo.ts')).demo,

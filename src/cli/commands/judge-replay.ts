@@ -20,7 +20,10 @@ interface Dossier extends JudgementRecord {
   readonly phases?: readonly Phase[]
 }
 
-export const judgeReplay: Handler<{ deployment: string }, { policy?: string; phase?: string }> = async ({ args, options }, context) => {
+export const judgeReplay: Handler<{ deployment: string }, { policy?: string; phase?: string }> = async (
+  { args, options },
+  context,
+) => {
   const phase = phaseOf(options.phase)
   const client = await context.connect({ start: true })
   const { deployment } = args

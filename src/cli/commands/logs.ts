@@ -19,11 +19,7 @@ export const logs: Handler<
   const lines: unknown[] = []
   let count = 0
   const query = {
-    environment: await forEnvironment(
-      context,
-      args.environment,
-      async (name) => (await client.environment(name)).key,
-    ),
+    environment: await forEnvironment(context, args.environment, async (name) => (await client.environment(name)).key),
     tail,
     follow: options.follow === true,
     signal: context.interrupted,

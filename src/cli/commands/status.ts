@@ -1,12 +1,12 @@
 import type { Environment } from '../../engine/engine.ts'
-import type { Handler } from '../command.ts'
+import type { Context, Handler } from '../command.ts'
 import { livingHere } from '../living-here.ts'
 import { forEnvironment } from '../project.ts'
 import { dossierLines, replayCommand } from '../verdict.ts'
 import { percent } from '../words.ts'
 
 export const status: Handler<{ environment?: string }> = async ({ args }, context) => {
-  const living = await livingHere(context.home)
+  const living = context.remote === null ? await livingHere(context.home) : await there(context)
   if (living === null) {
     return {
       json: { status: 'ok', controlPlane: { pid: null, running: false }, environments: [] },
@@ -56,6 +56,10 @@ export const status: Handler<{ environment?: string }> = async ({ args }, contex
 }
 
 const said = { off: 'serves', wait: 'makes requests wait', maintenance: 'shows the maintenance page' }
+
+async function there(context: Context): Promise<{ readonly pid: number; readonly version: string }> {
+  return (await context.connect()).control(context.interrupted)
+}
 
 /** `isWhole`: with everything that the last deployment was judged by. */
 function describe(environment: Environment, isWhole: boolean): string {
