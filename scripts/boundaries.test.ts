@@ -25,9 +25,9 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
     imports: ['model', 'support', 'store', 'strategy', 'secrets'],
     typesOf: ['sources', 'config', 'build', 'judge', 'targets', 'databases'],
   },
-  api: { imports: ['model', 'support'], typesOf: ['engine', 'config', 'judge', 'targets', 'edge'] },
+  api: { imports: ['model', 'support'], typesOf: ['sources', 'engine', 'config', 'judge', 'targets', 'edge'] },
   cli: {
-    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge'],
+    imports: ['model', 'support', 'api', 'config', 'build', 'control', 'judge', 'postgres', 'edge', 'sources'],
     typesOf: ['engine', 'store', 'targets'],
   },
   // The one place where implementations are chosen and put together.

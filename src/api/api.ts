@@ -15,6 +15,7 @@ import { projectRoutes } from './projects.ts'
 import { releaseRoutes } from './releases.ts'
 import { router } from './router.ts'
 import { secretRoutes } from './secrets.ts'
+import { uploadPieceRoutes, uploadRoutes } from './uploads.ts'
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -71,9 +72,11 @@ function routeGroups(knowsActor: Guard): readonly RouteGroup[] {
         logRoutes,
         secretRoutes,
         eventRoutes,
+        uploadRoutes,
         controlRoutes,
       ],
     },
+    { guards: [knowsActor], routes: [uploadPieceRoutes] },
     { guards: [comesFromThisMachine(), ...asked], routes: [machineRoutes] },
   ]
 }

@@ -6,6 +6,7 @@ import { ownerToken } from './guard.ts'
 import { openApiText } from './openapi-text.ts'
 import { deployRequest } from './testing/deploy-request.ts'
 import { MemoryEngine } from './testing/memory-engine.ts'
+import { memoryUploads } from './testing/memory-uploads.ts'
 import { servedApi, TOKEN } from './testing/served.ts'
 
 type Served = Awaited<ReturnType<typeof servedApi>>
@@ -75,6 +76,7 @@ test.each(routes)('$name is answered at the public door only if it is not about 
   const stopped: boolean[] = []
   const api = createApi({
     engine: new MemoryEngine(),
+    uploads: memoryUploads(),
     identify: ownerToken(TOKEN, 'root'),
     version: '1',
     log: { info: () => {}, warn: () => {}, error: () => {} },

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts'
+import type { Uploads } from '../sources/uploads.ts'
 import { silentLog } from '../support/log.ts'
 import { resourceRoutes } from './api.ts'
 import { openApiDocument } from './openapi.ts'
@@ -7,6 +8,7 @@ import { openApiDocument } from './openapi.ts'
 export function openApiText(): string {
   const resources = resourceRoutes({
     engine: {} as Engine,
+    uploads: {} as Uploads,
     identify: () => null,
     version: '',
     log: silentLog,

@@ -10,7 +10,7 @@ export function openApiDocument(resources: OpenAPIHono<ApiEnv>): object {
       title: 'Sluice',
       version: 'v1',
       description:
-        'Bound to 127.0.0.1. The token is in control/token below SLUICE_HOME. Failures are RFC 9457 problems.',
+        'Bound to 127.0.0.1, and to another address by `sluice up --listen`. The token is in control/token below SLUICE_HOME. Failures are RFC 9457 problems.',
     },
     servers: [{ url: '/api/v1' }],
     security: [{ token: [] }],

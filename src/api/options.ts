@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import type { Actor } from '../model/actor.ts'
+import type { Uploads } from '../sources/uploads.ts'
 import type { Log } from '../support/log.ts'
 import type { Identify } from './guard.ts'
 
@@ -7,6 +8,7 @@ export interface ApiOptions {
   readonly engine: Engine
   /** Whose token it is; every call but `/livez` names one. */
   readonly identify: Identify
+  readonly uploads: Uploads
   readonly version: string
   readonly log: Log
   /** Called after the answer was sent. */

@@ -11,6 +11,8 @@ export interface BuildRequest {
   readonly projectDir: string
   /** Commit to build; null: `projectDir` is taken as it is (no git, or `--artifact`). */
   readonly commit: string | null
+  /** Name of the content of a `projectDir` that is no repository, as git would name it; absent: nobody knows one. */
+  readonly tree?: string
   /** Working-tree changes are part of the source. */
   readonly dirty: boolean
   /** Output that was built elsewhere: taken in as it is. */

@@ -1,4 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { SluiceError } from '../model/error.ts'
 import type { Home } from '../support/home.ts'
 import type { Log } from '../support/log.ts'
@@ -97,9 +98,13 @@ class LocalBuilder implements Builder {
   }
 
   async #fromPlainFolder(request: BuildRequest, folder: BuildFolder): Promise<Built> {
-    await copySource(request.projectDir, folder.source, [this.#options.home.root])
+    // A folder inside our home came over the network, and is nothing else.
+    const own = this.#options.home.root
+    await copySource(request.projectDir, folder.source, request.projectDir.startsWith(join(own, '/')) ? [] : [own])
+    const { tree } = request
+    const source = tree === undefined ? `folder ${await contentId(folder.source)}` : `git ${tree}`
     const meta = {
-      buildKey: this.#keyOf(`folder ${await contentId(folder.source)}`, request),
+      buildKey: this.#keyOf(source, request),
       description: 'a folder that is not under git',
     }
     return this.#reuseOr(meta, request, () => this.#make(meta, request, folder))

@@ -7,6 +7,7 @@ import { createEngine, type WorkflowsDecorator } from '../engine/index.ts'
 import * as judge from '../judge/index.ts'
 import type { SluiceError } from '../model/error.ts'
 import { openSecretBox } from '../secrets/secret-box.ts'
+import { fileUploads } from '../sources/file-uploads.ts'
 import { localSources } from '../sources/local-sources.ts'
 import { chosenHttpPorts, getEnvironment, listEnvironments, rememberHttpPort } from '../store/environments.ts'
 import { systemClock } from '../support/clock.ts'
@@ -23,6 +24,7 @@ import type { ListenSettings } from './listen-settings.ts'
 import { lockHome } from './lock.ts'
 import { openStore } from './open-store.ts'
 import { policyFor } from './policy.ts'
+import { tidyUploads } from './tidy-uploads.ts'
 
 const RECONCILE_END_MS = 20_000
 const STOP_DATABASE_MS = 20_000
@@ -69,6 +71,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const secrets = await openSecretBox(home.secrets)
   const databases = databaseHosts({ directory: home.databases, log })
   const artifacts = fileArtifactStore({ directory: home.artifacts, trees: home.trees })
+  const uploads = fileUploads({ directory: home.uploads })
   const builder = localBuilder({ artifacts, home, log, environment, execPath: options.execPath })
 
   let local: LocalTarget | null = null
@@ -92,7 +95,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       })
       return [local]
     },
-    sources: localSources({ builds: home.builds, environment, userEnvironment: inherited }),
+    sources: localSources({ builds: home.builds, uploads, environment, userEnvironment: inherited }),
     builder,
     artifacts,
     secrets,
@@ -113,6 +116,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   const api = createApi({
     engine: parts.engine,
+    uploads,
     identify: ownerToken(options.token, userName()),
     version: options.version,
     log,
@@ -123,6 +127,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     dossier: (deployment, phase) => parts.dossier(deployment, phase),
   })
   await parts.launch()
+  const tidying = tidyUploads(uploads, database, log)
   // Adoption is quick; a relaunch after a reboot takes as long as the applications need, and nobody waits for it here.
   const reconciling = parts
     .reconcile(stopping.signal)
@@ -134,6 +139,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     port: server.port,
     async stop({ all }) {
       stopping.abort()
+      clearInterval(tidying)
       await Promise.all([server.close(), forOthers?.close()])
       if (all) {
         // Nothing may be brought back behind the back of what takes it away.

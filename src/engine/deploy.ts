@@ -42,7 +42,7 @@ async function record(
     artifact === null ? {} : { artifact },
   )
   if (!isNew) return row
-  if (source.release === undefined) {
+  if (source.release === undefined && source.upload === undefined) {
     const { repository } = read
     await rememberProject(context.database, { name: config.project, directory: projectDir, repository })
   }

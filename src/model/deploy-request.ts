@@ -31,6 +31,10 @@ export interface OrderedSource {
   readonly dirty: boolean
   /** Output that was built elsewhere. */
   readonly artifactDir: string | null
+  /** Where it came over the network: `projectDir` is what was unpacked. */
+  readonly upload?: string
+  /** Name of the content of `projectDir`, a git tree, where it is no repository itself. */
+  readonly tree?: string
   /** The release whose artifact is deployed again: nothing is built. */
   readonly release?: string
 }

@@ -114,6 +114,10 @@ export const errorCodes = {
   FENCED: conflict,
   NOTHING_TO_ROLL_BACK_TO: conflict,
   ROLLBACK_UNSAFE: conflict,
+  // uploads
+  UPLOAD_UNKNOWN: notFound,
+  UPLOAD_INVALID: usage,
+  UPLOAD_TOO_LARGE: { exitCode: 2, status: 413 },
   // build
   SOURCE_INVALID: failed,
   BUILD_FAILED: failed,

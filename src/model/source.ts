@@ -17,6 +17,15 @@ export type Source =
       readonly artifact?: string
     }
   | {
+      readonly kind: 'upload'
+      readonly upload: string
+      readonly config?: string
+      /** That the upload is the content of a commit; believed when it is proven. */
+      readonly commit?: CommitProof
+      /** An upload with output that was built elsewhere. */
+      readonly artifact?: string
+    }
+  | {
       readonly kind: 'images'
       /** Reference by digest of each service. */
       readonly images: Readonly<Record<string, string>>
@@ -26,3 +35,15 @@ export type Source =
       readonly kind: 'release'
       readonly release: string
     }
+
+/** A commit, and the trees between it and the project folder, as git keeps them. */
+export interface CommitProof {
+  /** Text of the commit. */
+  readonly object: string
+  /** From the root of the repository down: what each holds, and the folder that is the next. Empty: the root is the project. */
+  readonly trees: readonly {
+    /** Mode, name and id, in git's order. */
+    readonly entries: readonly (readonly [mode: string, name: string, id: string])[]
+    readonly folder: string
+  }[]
+}

@@ -6,6 +6,7 @@ import type { DeployRequest } from '../model/deploy-request.ts'
 import type { Source } from '../model/source.ts'
 import { run } from '../support/run.ts'
 import { userEnvironment } from '../support/user-environment.ts'
+import { fileUploads } from './file-uploads.ts'
 import { localSources } from './local-sources.ts'
 
 let root = ''
@@ -44,6 +45,7 @@ const module = (value: unknown) => `export default ${JSON.stringify(value)}\n`
 function read(source: Partial<Source> = {}, change: Partial<DeployRequest> = {}) {
   const sources = localSources({
     builds,
+    uploads: fileUploads({ directory: join(root, 'uploads') }),
     environment: { ...process.env, DATABASE_URL: 'postgres://control:secret@plane/sluice' },
     userEnvironment: userEnvironment(process.env, process.execPath),
   })
@@ -156,6 +158,7 @@ test('a release is promoted with the configuration that it was made from', async
   await git('init', '-q')
   const sources = localSources({
     builds,
+    uploads: fileUploads({ directory: join(root, 'uploads') }),
     environment: process.env,
     userEnvironment: userEnvironment(process.env, process.execPath),
   })

@@ -1,19 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { describeSource, type SourceDescription } from '../build/source.ts'
+import { describeSource } from '../build/source.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import type { DeployOrder, DeployRequest, OrderedSource } from '../model/deploy-request.ts'
 import { SluiceError } from '../model/error.ts'
 import type { ResolvedConfig } from '../model/resolved-config.ts'
-import type { Source } from '../model/source.ts'
+import type { CommitProof, Source } from '../model/source.ts'
 import { inCommit } from './commit-folder.ts'
+import { provenCommit, treeOfFolder } from './commit-proof.ts'
 import { describeRevision, repositoryOf } from './revision.ts'
 import type { ReadOptions, ReadSource, Sources } from './sources.ts'
+import type { Uploads } from './uploads.ts'
 
 export interface LocalSourcesOptions {
   /** Where commits are written to be read; of the builder. */
   readonly builds: string
+  readonly uploads: Uploads
   /** Our process' environment: git gets it, the user's code does not. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What users' commands inherit (`userEnvironment`). */
@@ -41,6 +44,8 @@ class LocalSources implements Sources {
         return this.#readCommit(request, source, options)
       case 'folder':
         return this.#readFolder(request, source, options)
+      case 'upload':
+        return this.#readUpload(request, source, options)
       case 'images':
         throw new SluiceError('SOURCE_INVALID', 'no target here runs images', {
           hint: 'deploy a commit or a folder: the control plane builds it',
@@ -115,6 +120,35 @@ class LocalSources implements Sources {
     return { order, repository, printed: loaded.printed }
   }
 
+  async #readUpload(
+    request: DeployRequest,
+    { upload, config, commit, artifact }: Extract<Source, { kind: 'upload' }>,
+    { signal }: ReadOptions,
+  ): Promise<ReadSource> {
+    const { uploads, builds, environment: env } = this.#options
+    const folder = await uploads.folder(upload)
+    const artifactDir = artifact === undefined ? null : await uploads.folder(artifact)
+    const call = { scratch: builds, env, isSha256: false, ...(signal === undefined ? {} : { signal }) }
+    const [loaded, tree] = await allOrFirst([
+      this.#load(folder, config, request, signal),
+      commit === undefined ? null : treeOfFolder(folder, { ...call, isSha256: isSha256(commit) }),
+    ])
+    const proven = commit === undefined || tree === null ? null : provenCommit(commit, tree)
+    const order = this.#order(request, loaded, folder, {
+      commit: proven?.commit ?? null,
+      branch: null,
+      subject: proven?.subject ?? null,
+      // Who sends something else than a commit may have changed anything.
+      dirty: proven === null,
+      artifactDir,
+      upload,
+      ...(tree === null ? {} : { tree }),
+    })
+    assertClean(order)
+    assertNamesNothingIn(folder, order)
+    return { order, repository: null, printed: loaded.printed }
+  }
+
   #load(
     folder: string,
     config: string | undefined,
@@ -133,22 +167,19 @@ class LocalSources implements Sources {
     })
   }
 
-  #order(request: DeployRequest, loaded: LoadedConfig, projectDir: string, source: Described): DeployOrder {
+  #order(request: DeployRequest, loaded: LoadedConfig, projectDir: string, source: OrderedSource): DeployOrder {
     const { document, file, isFunction } = loaded
-    const { commit, branch, subject, dirty, artifactDir, release } = source
     const config = resolveConfig(document, request.environment, { projectDir, file: basename(file) })
     assertProject(config, request, basename(file))
     return {
       config,
       projectDir,
-      source: { commit, branch, subject, dirty, artifactDir, ...(release === undefined ? {} : { release }) },
+      source,
       replace: request.replace,
       ...(isFunction ? {} : { document }),
     }
   }
 }
-
-type Described = SourceDescription & Pick<OrderedSource, 'artifactDir' | 'release'>
 
 async function assertFolder(directory: string): Promise<void> {
   if ((await stat(directory).catch(() => null))?.isDirectory() === true) return
@@ -168,15 +199,32 @@ function assertProject({ project, environment }: ResolvedConfig, request: Deploy
 /** Output that was built elsewhere comes from no commit anyway. */
 function assertClean({ config, source }: DeployOrder): void {
   if (!config.requireClean || !source.dirty || source.artifactDir !== null) return
-  throw new SluiceError('TREE_DIRTY', 'the working tree has changes that no commit holds', {
-    hint: `commit them, or set requireClean: false for ${config.environment}`,
+  const isUpload = source.upload !== undefined
+  throw new SluiceError(
+    'TREE_DIRTY',
+    isUpload ? 'nothing proves that the upload is a commit' : 'the working tree has changes that no commit holds',
+    {
+      hint: `${isUpload ? 'deploy a commit' : 'commit them'}, or set requireClean: false for ${config.environment}`,
+    },
+  )
+}
+
+/** The upload is removed some day; what a release needs for as long as it is served must not stand in it. */
+function assertNamesNothingIn(folder: string, { config }: DeployOrder): void {
+  if (!JSON.stringify(config.target).includes(folder)) return
+  throw new SluiceError('CONFIG_INVALID', 'certificates of a control plane elsewhere are files of its machine', {
+    hint: 'name them by an absolute path there',
   })
+}
+
+function isSha256({ object }: CommitProof): boolean {
+  return /^tree [0-9a-f]{64}\n/.test(object)
 }
 
 /** Like `Promise.all`, but waits for all: nothing goes on behind the back of who was told of the first failure. */
 async function allOrFirst<Values extends readonly unknown[]>(
   work: {
-    readonly [Index in keyof Values]: Promise<Values[Index]>
+    readonly [Index in keyof Values]: Promise<Values[Index]> | Values[Index]
   },
 ): Promise<Values> {
   await Promise.allSettled(work)

@@ -16,6 +16,8 @@ export interface Home {
   readonly databases: string
   readonly secrets: string
   readonly cache: string
+  /** Folders that came over the network. */
+  readonly uploads: string
 }
 
 export function homeAt(root: string): Home {
@@ -31,5 +33,6 @@ export function homeAt(root: string): Home {
     databases: join(root, 'databases'),
     secrets: join(root, 'secrets'),
     cache: join(root, 'cache'),
+    uploads: join(root, 'uploads'),
   }
 }

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   Deployment,
@@ -14,6 +15,7 @@ import type { DeployRequest } from '../../model/deploy-request.ts'
 import { isSluiceError, type SerializedError, SluiceError } from '../../model/error.ts'
 import type { Event } from '../../model/event.ts'
 import type { Sample } from '../../model/sample.ts'
+import type { Upload } from '../../model/upload.ts'
 import type { LogLine } from '../../targets/target.ts'
 import { serverSentEvents, split } from './event-source.ts'
 import {
@@ -53,6 +55,9 @@ interface PageQuery {
 
 const RECONNECTS = 5
 const SHORT_PAUSE_MS = 50
+/** Small enough to be sent again, large enough not to wait for answers. */
+const PIECE_BYTES = 8 * 1024 * 1024
+const PIECE_MS = 5 * 60_000
 const LONG_PAUSE_MS = 1000
 /** A deployment that is followed is given up after so long without a sign of its control plane. */
 const SILENCE_MS = 120_000
@@ -237,6 +242,37 @@ export class ApiClient {
     }
   }
 
+  /** Sends the file in pieces, and goes on where it stands when one breaks off; answers the upload's id. */
+  async upload(
+    file: string,
+    announced: { readonly bytes: number; readonly sha256: string },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const begin = { method: 'POST', path: '/api/v1/uploads', body: announced, signal } as const
+    let upload = await this.#json<Upload>(begin)
+    const path = `/api/v1/uploads/${upload.id}`
+    const handle = await open(file, 'r')
+    try {
+      for (let failures = 0; !upload.isComplete; ) {
+        const bytes = Buffer.alloc(Math.min(PIECE_BYTES, upload.bytes - upload.offset))
+        await handle.read(bytes, 0, bytes.length, upload.offset)
+        try {
+          const headers = { 'upload-offset': String(upload.offset) }
+          const call = { method: 'PATCH', path, headers, bytes, signal, timeoutMs: PIECE_MS } as const
+          upload = JSON.parse(await readText(await this.#send(call), signal)) as Upload
+          failures = 0
+        } catch (error) {
+          if (!(isUnreachable(error) || isConflict(error)) || ++failures > RECONNECTS) throw error
+          await sleep(Math.min(LONG_PAUSE_MS, SHORT_PAUSE_MS * 2 ** failures), undefined, { signal })
+          upload = await this.#json<Upload>({ method: 'GET', path, signal })
+        }
+      }
+      return upload.id
+    } finally {
+      await handle.close()
+    }
+  }
+
   control(signal?: AbortSignal): Promise<ControlPlaneInfo> {
     return this.#json({ method: 'GET', path: '/api/v1/control', ...withSignal(signal) })
   }
@@ -289,6 +325,10 @@ export class ApiClient {
 
 function isUnreachable(error: unknown): boolean {
   return isSluiceError(error) && error.code === 'CONTROL_PLANE_UNREACHABLE'
+}
+
+function isConflict(error: unknown): boolean {
+  return isSluiceError(error) && error.code === 'STATE_CONFLICT'
 }
 
 function withSignal(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {

@@ -19,10 +19,12 @@ export interface Connections {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: unknown
+  /** In the place of `body`, as they are. */
+  readonly bytes?: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
@@ -55,7 +57,8 @@ export async function send(connections: Connections, address: ControlAddress, ca
   const { method, path, query = {}, body, headers = {}, signal, timeoutMs = CALL_MS } = call
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value))
-  const content = body === undefined ? undefined : JSON.stringify(body)
+  const content = call.bytes ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)))
+  const type = call.bytes === undefined ? 'application/json' : 'application/octet-stream'
   const { hostname, port, pathname } = new URL(address.url)
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = connections.request({
@@ -67,9 +70,7 @@ export async function send(connections: Connections, address: ControlAddress, ca
         ...headers,
         authorization: `Bearer ${address.token}`,
         ...(address.label === undefined ? {} : { 'x-sluice-label': encodeURIComponent(address.label) }),
-        ...(content === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+        ...(content === undefined ? {} : { 'content-type': type, 'content-length': content.length }),
       },
       ...(signal === undefined ? {} : { signal }),
     })

@@ -9,6 +9,25 @@ const config = z
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable')
 const MAX_VALUE = 64 * 1024
 
+const uploadId = z.string().min(1).max(64)
+const gitText = z.string().max(1024 * 1024)
+const proofSchema = z
+  .strictObject({
+    object: gitText.meta({ description: 'Text of the commit (git cat-file commit)' }),
+    trees: z
+      .array(
+        z.strictObject({
+          entries: z
+            .array(z.tuple([z.string().max(6), z.string().max(4096), z.string().regex(/^[0-9a-f]{40,64}$/)]))
+            .readonly(),
+          folder: z.string().min(1).max(255),
+        }),
+      )
+      .max(100)
+      .readonly(),
+  })
+  .meta({ id: 'CommitProof', description: 'That the upload is the content of a commit; believed when it is proven' })
+
 const sourceSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({
@@ -24,6 +43,13 @@ const sourceSchema = z
       directory,
       config: config.exactOptional(),
       artifact: directory.exactOptional().meta({ description: 'Output that was built elsewhere: taken as it is' }),
+    }),
+    z.strictObject({
+      kind: z.literal('upload'),
+      upload: uploadId,
+      config: config.exactOptional(),
+      commit: proofSchema.exactOptional(),
+      artifact: uploadId.exactOptional().meta({ description: 'An upload with output that was built elsewhere' }),
     }),
     z.strictObject({
       kind: z.literal('images'),

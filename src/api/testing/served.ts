@@ -4,6 +4,7 @@ import { ownerToken } from '../guard.ts'
 import type { ApiOptions } from '../options.ts'
 import { serveApi } from '../serve.ts'
 import { MemoryEngine } from './memory-engine.ts'
+import { memoryUploads } from './memory-uploads.ts'
 
 export const TOKEN = 'sluice_test'
 
@@ -14,6 +15,7 @@ export async function servedApi(options: Partial<ApiOptions> = {}) {
   const log = { info: () => {}, warn: () => {}, error: (text: string) => void errors.push(text) }
   const api = createApi({
     engine,
+    uploads: memoryUploads(),
     identify: ownerToken(TOKEN, 'owner'),
     version: '1.2.3',
     log,

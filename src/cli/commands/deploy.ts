@@ -34,8 +34,8 @@ export const deploy: Handler<{ environment: string }, Options> = async ({ args, 
     cwd: context.cwd,
     ...(context.configFile === undefined ? {} : { file: context.configFile }),
   })
-  const request = await requestFor(named, file, options, context)
   const client = await connected(named, edgeOption(options), context)
+  const request = await requestFor(named, file, await sourceFor(client, file, options, context), options, context)
   const deployment = await requested(() => client.deploy(request, randomUUID()), context)
   if (context.output === 'text') context.say(`${deployment.id}: ${deployment.strategy} to ${deployment.environment}`)
   if (options.detach === true) return answerOf(deployment, 'started')
@@ -60,24 +60,37 @@ function assertSane(options: Options): void {
 async function requestFor(
   named: string,
   file: string,
+  source: Source,
   options: Options,
-  { cwd, environment }: Context,
+  { environment }: Context,
 ): Promise<Omit<DeployRequest, 'idempotencyKey'>> {
   const point = named.lastIndexOf('.')
   return {
     environment: named.slice(point + 1),
     ...(point === -1 ? {} : { project: named.slice(0, point) }),
-    source: sourceFor(file, options, cwd),
+    source,
     variables: variablesFor(await readFile(file, 'utf8'), options.var, environment),
     replace: options.replace === true,
   }
 }
 
-function sourceFor(file: string, options: Options, cwd: string): Source {
+/** A control plane on this machine looks at the folder itself; one elsewhere gets what is in it. */
+async function sourceFor(client: ApiClient, file: string, options: Options, context: Context): Promise<Source> {
+  const { cwd, remote } = context
+  const { commit: revision } = options
+  const artifact = options.artifact === undefined ? undefined : resolve(cwd, options.artifact)
+  if (remote !== null) {
+    const { uploadedSource } = await import('../upload.ts')
+    const wish = {
+      file,
+      ...(revision === undefined ? {} : { revision }),
+      ...(artifact === undefined ? {} : { artifact }),
+    }
+    return uploadedSource(client, wish, context)
+  }
   const [directory, config] = [dirname(file), basename(file)]
-  if (options.commit !== undefined) return { kind: 'commit', directory, config, revision: options.commit }
-  if (options.artifact === undefined) return { kind: 'folder', directory, config }
-  return { kind: 'folder', directory, config, artifact: resolve(cwd, options.artifact) }
+  if (revision !== undefined) return { kind: 'commit', directory, config, revision }
+  return { kind: 'folder', directory, config, ...(artifact === undefined ? {} : { artifact }) }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { memoryUploads } from '../../api/testing/memory-uploads.ts'
 import { servedApi, TOKEN } from '../../api/testing/served.ts'
 import { localSources } from '../../sources/local-sources.ts'
 import { identityOf } from '../../support/process-identity.ts'
@@ -13,7 +14,12 @@ export async function testControlPlane(options: { readonly token?: string } = {}
   await mkdir(join(home, 'control'), { recursive: true })
   await mkdir(project)
   const api = await servedApi()
-  const sources = localSources({ builds: join(home, 'builds'), environment: process.env, userEnvironment: {} })
+  const sources = localSources({
+    builds: join(home, 'builds'),
+    uploads: memoryUploads(),
+    environment: process.env,
+    userEnvironment: {},
+  })
   api.engine.evaluate = async (request) => (await sources.read(request, { knownDirectory: null })).order.config
   const record = { ...identityOf(process.pid), port: api.server.port, version: '1.2.3' }
   await writeFile(join(home, 'control', 'control.json'), JSON.stringify(record))

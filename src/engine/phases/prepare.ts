@@ -46,7 +46,9 @@ async function buildArtifact(context: EngineContext, deployment: string): Promis
           try {
             return await context.builder.build({
               projectDir: request.projectDir,
-              commit: request.source.commit,
+              // What came over the network is a plain folder, whatever commit it was.
+              commit: request.source.upload === undefined ? request.source.commit : null,
+              ...(request.source.tree === undefined ? {} : { tree: request.source.tree }),
               dirty: request.source.dirty,
               artifactDir: request.source.artifactDir,
               ...request.config.build,
