@@ -1,15 +1,9 @@
-import { spawn } from 'node:child_process'
-import { get } from 'node:http'
-import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { installation, must, numberOption } from '../../e2e/support/installation.ts'
 import { median } from '../../e2e/support/stats.ts'
 import { startTraffic } from '../../e2e/support/traffic/start.ts'
 import type { Traffic } from '../../e2e/support/traffic/traffic.ts'
-import { freePort } from '../../src/support/testing/free-port.ts'
+import { bootTimes } from '../support/boot-times.ts'
 import { plainTable } from '../support/table.ts'
-
-const app = resolve(import.meta.dirname, '../../e2e/apps/app.mjs')
 
 export const bench = {
   name: 'overhead',
@@ -48,12 +42,13 @@ export const bench = {
       const boot = 2 * median(boots)
       console.log(
         plainTable({
-          columns: ['figure', 'median ms'],
+          columns: ['figure', 'median'],
           rows: [
             [`slowest of ${requests} requests meanwhile (${failed} failed)`, latencyMs.max],
             ['wall time of sluice deploy', median(walls)],
             ['two boots of the bare application', boot],
             ['overhead', median(walls) - boot],
+            ['wall time in boots (of two)', median(walls) / boot],
             ...Object.entries(phases).map(([phase, values]) => [`phase ${phase}`, median(values)]),
           ],
         }),
@@ -63,27 +58,4 @@ export const bench = {
       await place.remove()
     }
   },
-}
-
-/** From spawn to the first 200 on /health, without Sluice. */
-async function bootTimes(runs: number): Promise<number[]> {
-  const times: number[] = []
-  for (let run = 0; run < runs; run++) {
-    const port = await freePort()
-    const startedAt = performance.now()
-    const child = spawn(process.execPath, [app], { env: { ...process.env, PORT: String(port) }, stdio: 'ignore' })
-    while (!(await isHealthy(port))) await sleep(2)
-    times.push(performance.now() - startedAt)
-    child.kill('SIGKILL')
-  }
-  return times
-}
-
-function isHealthy(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    get({ host: '127.0.0.1', port, path: '/health', agent: false }, (response) => {
-      response.resume()
-      done(response.statusCode === 200)
-    }).on('error', () => done(false))
-  })
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { installation, must, numberOption } from '../../e2e/support/installation.ts'
 import { median } from '../../e2e/support/stats.ts'
 import { startTraffic } from '../../e2e/support/traffic/start.ts'
+import { bootTimes } from '../support/boot-times.ts'
 import { plainTable } from '../support/table.ts'
 
 export const bench = {
@@ -38,6 +39,7 @@ export const bench = {
         commands.push(answer.milliseconds)
       }
       const stats = await traffic.stop()
+      const boot = median(await bootTimes(runs))
       console.log(
         plainTable({
           columns: ['figure', 'value'],
@@ -45,6 +47,8 @@ export const bench = {
             ['rollbacks', runs],
             ['command to last request of the bad release, median ms', median(lasts)],
             ['the same, longest ms', Math.max(...lasts)],
+            ['one boot of the bare application, median ms', boot],
+            ['the median in boots', median(lasts) / boot],
             ['whole command, median ms', median(commands)],
             ['requests', stats.requests],
             ['failed', stats.failed],
