@@ -71,6 +71,8 @@ async function measure(edge: 'node' | 'haproxy', order: Order): Promise<Outcome>
       target: `http://127.0.0.1:${place.ports[QUICK]}`,
       requestsPerSecond: order.perSecond,
       isolate: true,
+      keepFailures: 100,
+      keepFailuresOfClient: 10,
       clients: clientsOf(place),
     })
     await sleep(QUIET_MS)

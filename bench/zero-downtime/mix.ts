@@ -16,13 +16,14 @@ export function clientsOf(place: Installation): ClientSpec[] {
   const secure = `https://${SECURE_HOST}:${place.securePorts[QUICK]}`
   const long = `http://127.0.0.1:${place.ports[LONG]}`
   return [
-    { kind: 'keep-alive', path: '/', share: 6 },
+    { kind: 'keep-alive', path: '/', share: 6, connections: 32 },
     { kind: 'fresh', path: '/', share: 1 },
-    { kind: 'post', path: '/echo', share: 2 },
+    { kind: 'post', path: '/echo', share: 2, connections: 32 },
     { kind: 'header-bytes', path: '/bytes', share: 1 },
     { kind: 'http2', name: 'http2', target: secure, path: '/', share: 3 },
     { kind: 'http2', name: 'http2 post', target: secure, path: '/echo', body: '{"hello":"world"}', share: 1 },
     { kind: 'http2', name: 'http2 slow', target: secure, path: '/slow?ms=1000', share: 0.5 },
+    { kind: 'http2', name: 'http2 events', target: secure, path: '/sse?ms=200&count=15', share: 0.1 },
     { kind: 'slow', path: '/slow?ms=1500', count: 4 },
     { kind: 'sse', path: '/sse?ms=100', count: 2 },
     { kind: 'sse', name: 'sse by post', method: 'POST', path: '/sse?ms=100', count: 2 },

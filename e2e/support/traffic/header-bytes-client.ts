@@ -17,7 +17,7 @@ const values = [
 /** Requests whose header `x-bytes` has to come back exactly as it was sent. Over HTTP/1, where header values are bytes. */
 export function headerBytesClient(spec: HeaderBytesClient): Client {
   return async (context) => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+    const agent = new Agent({ keepAlive: true, maxSockets: 32 })
     const open = new Outstanding()
     let turn = 0
     await pace(context.perSecond, context.signal, () => {

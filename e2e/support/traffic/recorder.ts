@@ -44,6 +44,7 @@ interface Failed extends Success {
 /** Counts what happened; figures are made when somebody asks. */
 export class Recorder {
   readonly #keepFailures: number
+  readonly #keepOfClient: number
   readonly #successes: Success[] = []
   readonly #failed: Failed[] = []
   readonly #statuses = new Map<string, number>()
@@ -51,9 +52,11 @@ export class Recorder {
   #skipped = 0
   #repeated = 0
   #details = 0
+  readonly #detailsOf = new Map<string, number>()
 
-  constructor(keepFailures: number) {
+  constructor(keepFailures: number, keepOfClient = keepFailures) {
     this.#keepFailures = keepFailures
+    this.#keepOfClient = keepOfClient
   }
 
   /** An answer that came to its end; from 400 on it is a failure unless the caller expected it. */
@@ -145,7 +148,13 @@ export class Recorder {
       release,
       ...cause,
     }
-    const keep = this.#details++ < this.#keepFailures
+    const ofClient = this.#detailsOf.get(client) ?? 0
+    // One kind of client that fails all the time must not hide why another one does.
+    const keep = this.#details < this.#keepFailures && ofClient < this.#keepOfClient
+    if (keep) {
+      this.#details++
+      this.#detailsOf.set(client, ofClient + 1)
+    }
     this.#failed.push({ begunAt, endedAt, client, release: release ?? NO_RELEASE, detail: keep ? detail : null })
   }
 }

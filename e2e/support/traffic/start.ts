@@ -17,8 +17,16 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
 }
 
 export function startHere(options: TrafficOptions): Traffic {
-  const { target, clients, requestsPerSecond, timeoutMs = 15_000, keepFailures = 50, signal } = options
-  const recorder = new Recorder(keepFailures)
+  const {
+    target,
+    clients,
+    requestsPerSecond,
+    timeoutMs = 15_000,
+    keepFailures = 50,
+    keepFailuresOfClient,
+    signal,
+  } = options
+  const recorder = new Recorder(keepFailures, keepFailuresOfClient)
   const end = new AbortController()
   const all = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal])
   const shares = clients.reduce((sum, spec) => sum + shareOf(spec), 0)

@@ -12,6 +12,8 @@ export interface TrafficOptions {
   readonly timeoutMs?: number
   /** Details kept of the first failures; all are counted. Default 50. */
   readonly keepFailures?: number
+  /** Of those, at most so many for one kind of client. Default: all. */
+  readonly keepFailuresOfClient?: number
   /** In a child process, so that work of the caller does not distort latencies. */
   readonly isolate?: boolean
   /** Ends the traffic. */
