@@ -163,6 +163,8 @@ describe('a canary', () => {
       lowestWeight: 0,
       // The router's own, and a second until its news are judged.
       reactionSeconds: reactionSeconds + 1,
+      sampleSeconds: 1,
+      sampleLagSeconds: 0,
       perInstance: true,
       assignment: 'visitor',
       canLower: true,

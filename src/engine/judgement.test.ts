@@ -122,6 +122,16 @@ describe('a canary', () => {
     expect(await engine.parts.dossier('d0')).toBeNull()
   })
 
+  test('bakes until all of its time is known where figures come late', async () => {
+    engine.target.habits = { sampleLagSeconds: 40 }
+    await served()
+    const deployment = await engine.serve({ name: 'blue-green', bakeSeconds: 20 })
+    const bake = await engine.parts.dossier(deployment.id)
+    const seconds = bake?.seconds.map(({ second }) => second) ?? []
+    expect(Math.max(...seconds) - Math.min(...seconds)).toBeGreaterThanOrEqual(58)
+    if (bake !== null) expect(replay(bake, bake.policy).verdict).toEqual(deployment.verdict)
+  })
+
   test('that was promoted without enough evidence stays inconclusive, however quiet its bake was', async () => {
     await engine.serve()
     const { verdict } = await engine.serve({ name: 'canary', maxWaitSeconds: 10, bakeSeconds: 10 })

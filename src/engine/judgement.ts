@@ -5,7 +5,7 @@ import type { EngineContext } from './context.ts'
 import type { DossierHead } from './dossier.ts'
 import { begin } from './judgement/begin.ts'
 import { FleetHealth } from './judgement/fleet-health.ts'
-import { judgeCapabilities, judgedSecond } from './judgement/judge-input.ts'
+import { judgeCapabilities, judgedSecond, lateMs } from './judgement/judge-input.ts'
 import { JudgedTime } from './judgement/judged-time.ts'
 import { findKept, type JudgedPhase, type KeptRow, keep } from './judgement/kept.ts'
 import { Question } from './judgement/question.ts'
@@ -95,7 +95,8 @@ class Judgement {
     this.#row = row
     this.#goal = options.weight ?? row.kept.weight
     this.#lastTickMs = context.clock.monotonicMs()
-    this.#time = new JudgedTime(context.clock, row.kept.clockOffsetSeconds ?? 0)
+    const { sampleLagSeconds } = this.#target.capabilities
+    this.#time = new JudgedTime(context.clock, row.kept.clockOffsetSeconds ?? 0, sampleLagSeconds)
   }
 
   /** Goes on where a judgement of this phase was, or begins one; the weight in force is set again, not assumed. */
@@ -206,7 +207,9 @@ class Judgement {
     const { forSeconds } = this.#options
     if (forSeconds === undefined) return decision.action === 'promote'
     const { weight, elapsedMs } = this.#row.kept
-    return !isSuspicious(decision) && weight >= this.#goal && elapsedMs >= forSeconds * 1000
+    // A time of watching is over when all of it is known.
+    const wantedMs = forSeconds === 0 ? 0 : forSeconds * 1000 + lateMs(this.#target.capabilities)
+    return !isSuspicious(decision) && weight >= this.#goal && elapsedMs >= wantedMs
   }
 
   /** No doubt is left, or somebody overruled it: the weight of the step is in force when it ends. */

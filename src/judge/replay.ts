@@ -1,4 +1,4 @@
-import { type Sample, samplesBySecond } from '../model/sample.ts'
+import { type Sample, samplesBySecond, weightsBySecond } from '../model/sample.ts'
 import type { Verdict } from '../model/verdict.ts'
 import type { Decision, JudgeCapabilities, JudgeInput, JudgePolicy } from './judge.ts'
 import { start } from './start.ts'
@@ -82,17 +82,17 @@ function* secondsOf(
   oldInstances: readonly string[],
 ): Generator<JudgedSecond> {
   const isOld = (sample: Sample) => sample.release === record.oldRelease
-  const bySecond = samplesBySecond(
-    record.samples.filter((sample) => isOld(sample) || sample.release === record.newRelease),
-  )
+  const judged = record.samples.filter((sample) => isOld(sample) || sample.release === record.newRelease)
+  const bySecond = samplesBySecond(judged, record.capabilities?.sampleLagSeconds)
+  const weights = weightsBySecond(judged, record.newRelease)
   const oldSeen = new Map(oldInstances.map((id) => [id, startedAt]))
   const newSeen = new Map<string, number>()
   const last = Math.max(startedAt, ...bySecond.keys())
   let weight = 0
   for (let second = startedAt; second <= last; second++) {
     const samples = bySecond.get(second) ?? []
+    weight = weights.get(second) ?? weight
     for (const sample of samples) {
-      if (sample.weight !== undefined) weight = sample.weight
       if (sample.instance !== undefined) (isOld(sample) ? oldSeen : newSeen).set(sample.instance, second)
     }
     yield {

@@ -28,16 +28,35 @@ export interface Sample {
   readonly routes?: Readonly<Record<string, RouteCount>>
 }
 
-/** Increments by their second of arrival. */
-export function samplesBySecond(samples: readonly Sample[]): ReadonlyMap<number, readonly Sample[]> {
+/** Increments by the second in which they become known: the last of those that they cover, and the router's lag. */
+export function samplesBySecond(samples: readonly Sample[], lagSeconds = 0): ReadonlyMap<number, readonly Sample[]> {
   const bySecond = new Map<number, Sample[]>()
   for (const sample of samples) {
-    const second = Math.floor(sample.from)
+    const second = Math.floor(sample.from) + sample.seconds - 1 + lagSeconds
     const known = bySecond.get(second)
     if (known === undefined) bySecond.set(second, [sample])
     else known.push(sample)
   }
   return bySecond
+}
+
+/** The weight of the candidate in each second of which there are samples: as the router states it, else its share of requests. */
+export function weightsBySecond(samples: readonly Sample[], candidate: string): ReadonlyMap<number, number> {
+  const stated = new Map<number, number>()
+  const counts = new Map<number, { all: number; candidate: number }>()
+  for (const { from, seconds, release, weight, requests } of samples) {
+    for (let second = Math.floor(from); second < from + seconds; second++) {
+      if (weight !== undefined) stated.set(second, weight)
+      const count = counts.get(second) ?? { all: 0, candidate: 0 }
+      count.all += requests / seconds
+      if (release === candidate) count.candidate += requests / seconds
+      counts.set(second, count)
+    }
+  }
+  const observed = [...counts].flatMap(([second, count]): [number, number][] =>
+    count.all > 0 ? [[second, count.candidate / count.all]] : [],
+  )
+  return new Map([...observed, ...stated])
 }
 
 export interface StatusClasses {

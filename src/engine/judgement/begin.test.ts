@@ -106,3 +106,30 @@ test.each([0, 3600, -3600])(
     expect(begun.kept).toMatchObject({ weight: 1, elapsedMs: 59_000 })
   },
 )
+
+test('a lost judgement of figures that come late, in blocks and without weights, is rebuilt as they became known', async () => {
+  const blocks: Sample[] = []
+  for (let from = NOW - 420; from < NOW - 120; from += 60) {
+    const [of1, of2] = [sample(from, 'r1', 0, 4800), sample(from, 'r2', 0, 1200)].map(({ weight: _, ...rest }) => ({
+      ...rest,
+      seconds: 60,
+    }))
+    if (of1 !== undefined && of2 !== undefined) blocks.push(of1, of2)
+  }
+  const late = memoryTarget()
+  late.habits = { sampleSeconds: 60, sampleLagSeconds: 120 }
+  const { fleets, traffic } = late.of(run.environment)
+  await fleets.scale(run.release, { web: 2 }, order)
+  await fleets.scale(record('r1'), { web: 2 }, order)
+  await traffic.shift({ base: 'r1', candidate: 'r2', weight: 0.4, salt: 'd2' }, order)
+  late.push(run.environment, blocks)
+  const begun = await begin({ clock, judge, targets: late }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  expect(begun.kept.weight).toBe(0.4)
+  expect(begun.startedAt).toEqual(new Date((NOW - 420) * 1000))
+  expect(begun.kept.judge.now).toBe(NOW - 121)
+  expect(explain(begun.kept.judge).counts.new).toEqual({ requests: 6000, bad: 0 })
+  const weights = new Map(begun.seconds.map(({ second, weight }) => [second, weight]))
+  expect(weights.get(NOW - 300)).toBeCloseTo(0.2, 9)
+  // Nothing is known of these yet: the weight in force.
+  expect(weights.get(NOW - 60)).toBe(0.4)
+})

@@ -1,5 +1,5 @@
 import type { JudgedSecond, JudgePolicy, JudgeState } from '../../judge/index.ts'
-import { type Sample, samplesBySecond } from '../../model/sample.ts'
+import { type Sample, samplesBySecond, weightsBySecond } from '../../model/sample.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
 import { judgeCapabilities, judgedSecond } from './judge-input.ts'
@@ -47,7 +47,7 @@ export async function begin(
   const { probes: _, ...withoutProbes } = options.policy
   const policy = served > 0 ? withoutProbes : options.policy
   const begun = context.judge.start(policy, { samples: history, instances })
-  const seconds = served > 0 ? await secondsSince(context, run, startedAt, samples) : []
+  const seconds = served > 0 ? await secondsSince(context, run, { startedAt, samples, served }) : []
   const judge = served > 0 ? catchUp(context, run, { begun, seconds, served }) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
@@ -90,19 +90,23 @@ function watchedMs(samples: readonly Sample[], release: string): number {
 async function secondsSince(
   context: Context,
   run: DeploymentRun,
-  startedAt: Date,
-  samples: readonly Sample[],
+  known: { readonly startedAt: Date; readonly samples: readonly Sample[]; readonly served: number },
 ): Promise<readonly JudgedSecond[]> {
-  const state = await context.targets.of(run.environment).fleets.inspect()
-  const bySecond = samplesBySecond(samples)
+  const { startedAt, samples, served } = known
+  const target = context.targets.of(run.environment)
+  const state = await target.fleets.inspect()
+  const bySecond = samplesBySecond(samples, target.capabilities.sampleLagSeconds)
+  const weights = weightsBySecond(samples, run.release.id)
+  const newest = Math.max(...weights.keys())
   const first = Math.floor(startedAt.getTime() / 1000)
   const last = Math.max(first, ...bySecond.keys())
   const seconds: JudgedSecond[] = []
   let weight = 0
   for (let second = first; second <= last; second++) {
-    const known = bySecond.get(second) ?? []
-    weight = known.find((sample) => sample.weight !== undefined)?.weight ?? weight
-    seconds.push(judgedSecond(run, state, { at: new Date(second * 1000), weight, samples: known, probes: [] }))
+    // Of the newest seconds nothing is known yet where figures come late.
+    weight = weights.get(second) ?? (second > newest ? served : weight)
+    const samples = bySecond.get(second) ?? []
+    seconds.push(judgedSecond(run, state, { at: new Date(second * 1000), weight, samples, probes: [] }))
   }
   return seconds
 }

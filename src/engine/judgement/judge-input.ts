@@ -11,10 +11,17 @@ export function judgeCapabilities(capabilities: TargetCapabilities): JudgeCapabi
     lowestWeight: capabilities.weights === 'any' ? 0 : 0.05,
     // The router's own time, and up to a tick until its news are judged.
     reactionSeconds: capabilities.reactionSeconds + patienceWith(capabilities).tickMs / 1000,
+    sampleSeconds: capabilities.sampleSeconds,
+    sampleLagSeconds: capabilities.sampleLagSeconds,
     perInstance: capabilities.perInstance,
     assignment: capabilities.assignment,
     canLower: capabilities.canLower && capabilities.weights !== 'none',
   }
+}
+
+/** How long after its arrival a request is known at the latest. */
+export function lateMs({ sampleSeconds, sampleLagSeconds }: TargetCapabilities): number {
+  return (sampleSeconds - 1 + sampleLagSeconds) * 1000
 }
 
 /** What became known of both fleets in one tick. */

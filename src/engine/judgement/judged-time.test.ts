@@ -31,7 +31,7 @@ const seconds = (time: JudgedTime) => time.now().getTime() / 1000 - BEGIN
 
 test.each([3600, -3600])('goes on evenly when the wall clock is set by %i s, and moves the samples along', (jump) => {
   const machine = clock()
-  const time = new JudgedTime(machine, 0)
+  const time = new JudgedTime(machine, 0, 0)
   machine.pass(10)
   expect(seconds(time)).toBe(10)
   machine.pass(1)
@@ -43,12 +43,12 @@ test.each([3600, -3600])('goes on evenly when the wall clock is set by %i s, and
   machine.pass(30)
   expect(seconds(time)).toBe(41)
   expect(time.offsetSeconds).toBe(-jump)
-  expect(seconds(new JudgedTime(machine, time.offsetSeconds))).toBe(41)
+  expect(seconds(new JudgedTime(machine, time.offsetSeconds, 0))).toBe(41)
 })
 
 test('leaves a clock that is only slewed as it is', () => {
   const machine = clock()
-  const time = new JudgedTime(machine, 0)
+  const time = new JudgedTime(machine, 0, 0)
   for (let second = 0; second < 100; second++) {
     machine.pass(1)
     machine.set(0.1)
@@ -57,4 +57,22 @@ test('leaves a clock that is only slewed as it is', () => {
   expect(time.offsetSeconds).toBe(0)
   const sample = sampleAt(BEGIN)
   expect(time.place(sample)).toBe(sample)
+})
+
+test.each([100, -100, 3600])('places blocks that come two minutes late after a jump of %i s', (jump) => {
+  const machine = clock()
+  const time = new JudgedTime(machine, 0, 120)
+  const block = (from: number): Sample => ({ ...sampleAt(from), seconds: 60 })
+  machine.pass(300)
+  time.now()
+  machine.set(jump)
+  expect(seconds(time)).toBe(300)
+  // Known at last three minutes after its beginning, which was before the jump.
+  expect(time.place(block(BEGIN + 121)).from).toBe(BEGIN + 121)
+  machine.pass(120)
+  expect(seconds(time)).toBe(420)
+  expect(time.place(block(BEGIN + 241)).from).toBe(BEGIN + 241)
+  machine.pass(180)
+  expect(seconds(time)).toBe(600)
+  expect(time.place(block(BEGIN + 421 + jump)).from).toBe(BEGIN + 421)
 })

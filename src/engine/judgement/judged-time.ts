@@ -10,13 +10,16 @@ const JUMP_MS = 5000
  */
 export class JudgedTime {
   readonly #clock: Pick<Clock, 'now' | 'monotonicMs'>
+  readonly #lagSeconds: number
   #offsetSeconds: number
   #formerOffsetSeconds: number
   #wallMs: number
   #monotonicMs: number
 
-  constructor(clock: Pick<Clock, 'now' | 'monotonicMs'>, offsetSeconds: number) {
+  /** `lagSeconds`: from the end of a sample until it is known. */
+  constructor(clock: Pick<Clock, 'now' | 'monotonicMs'>, offsetSeconds: number, lagSeconds: number) {
     this.#clock = clock
+    this.#lagSeconds = lagSeconds
     this.#offsetSeconds = offsetSeconds
     this.#formerOffsetSeconds = offsetSeconds
     this.#wallMs = clock.now().getTime()
@@ -40,10 +43,11 @@ export class JudgedTime {
     return new Date(wallMs + this.#offsetSeconds * 1000)
   }
 
-  /** A sample in the judge's seconds; news from before a jump keep the offset of then. */
+  /** A sample in the judge's seconds; news from before a jump keep the offset of then: by which it is as old as news are here. */
   place(sample: Sample): Sample {
-    const nowSecond = this.#wallMs / 1000 + this.#offsetSeconds
-    const distance = (offset: number) => Math.abs(sample.from + offset - nowSecond)
+    const ageSeconds = sample.seconds - 1 + this.#lagSeconds
+    const expected = this.#wallMs / 1000 + this.#offsetSeconds - ageSeconds
+    const distance = (offset: number) => Math.abs(sample.from + offset - expected)
     const isLate = distance(this.#formerOffsetSeconds) < distance(this.#offsetSeconds)
     const offset = isLate ? this.#formerOffsetSeconds : this.#offsetSeconds
     return offset === 0 ? sample : { ...sample, from: sample.from + offset }

@@ -27,6 +27,8 @@ export interface MemoryTarget {
   statusOf: ((release: string, path: string) => number) | null
   /** What the public route answers with; null: nobody of ours does. Absent: the release that has the traffic, and 200. */
   publicAnswer: Answer | undefined
+  /** In what it differs from a quick place. */
+  habits: Partial<TargetCapabilities>
   /** Orders to make requests wait. */
   readonly holds: Hold[]
   splitOf(environment: string): TrafficSplit | null
@@ -102,6 +104,7 @@ export function memoryTarget(options: MemoryTargetOptions = noCommands): MemoryT
     ownsShift: false,
     previews: target.statusOf !== null,
     pace: { inspectMs: 1000, launchMs: 60_000, shiftMs: 5000, quietMs: 0 },
+    ...target.habits,
   })
   const allFleets = (environment: string) =>
     [...fleetsOf(environment).keys()].map((release) => fleetView(environment, release))
@@ -188,6 +191,7 @@ export function memoryTarget(options: MemoryTargetOptions = noCommands): MemoryT
       return { name: 'local', open: ({ key }) => open(key, runner) }
     },
     orders,
+    habits: {},
     holds: [],
     logLines: [],
     beforeScale: async () => {},

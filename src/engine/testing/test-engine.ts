@@ -160,6 +160,7 @@ export async function testEngine(options: TestEngineOptions): Promise<TestEngine
       hasArtifacts = true
       target.beforeScale = async () => {}
       target.statusOf = null
+      target.habits = {}
     },
     buildPrints: (line) => {
       buildLine = line
