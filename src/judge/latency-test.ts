@@ -76,12 +76,10 @@ export function addLatency(
   baseline: LatencyBaseline,
   shift: number,
 ): void {
-  eachBlock(test, { from, seconds, shift }, (block, share) => {
-    block[release] += addSlow(release === 'new' ? block.slowNew : block.slowOld, histogram, baseline, {
-      raised: release === 'new',
-      shift: block.shift,
-      share,
-    })
+  const raised = release === 'new'
+  eachBlock(test, from, seconds, shift, (block, share) => {
+    const slow = raised ? block.slowNew : block.slowOld
+    block[release] += addSlow(slow, histogram, baseline, { raised, shift: block.shift, share })
     reopen(test, block)
   })
 }
@@ -89,15 +87,18 @@ export function addLatency(
 /** The blocks to which requests of so many seconds belong; who is not longer than a block counts in the one in which it begins. */
 function eachBlock(
   test: LatencyTest,
-  { from, seconds, shift }: { readonly from: number; readonly seconds: number; readonly shift: number },
+  from: number,
+  seconds: number,
+  shift: number,
   visit: (block: LatencyBlock, share: number) => void,
 ): void {
   const { blockSeconds } = test
-  const grid = { origin: test.from, width: blockSeconds }
-  spread(from, seconds <= blockSeconds ? 1 : seconds, grid, (index, share) => {
+  const visitAt = (index: number, share: number) => {
     const block = index < 0 ? undefined : blockAt(test, index, shift)
     if (block !== undefined) visit(block, share)
-  })
+  }
+  if (seconds <= blockSeconds) visitAt(Math.floor((from - test.from) / blockSeconds), 1)
+  else spread(from, seconds, { origin: test.from, width: blockSeconds }, visitAt)
 }
 
 /**
@@ -155,7 +156,7 @@ export function addPending(
   shift: number,
 ): void {
   if (difference === 0) return
-  eachBlock(test, { from, seconds, shift }, (block, share) => {
+  eachBlock(test, from, seconds, shift, (block, share) => {
     if (release === 'new') block.pendingNew += difference * share
     else block.pendingOld += difference * share
     if (block.waited) reopen(test, block)

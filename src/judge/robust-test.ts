@@ -85,11 +85,13 @@ export function robustEvidence(test: RobustTest): number {
  */
 function eachCell(test: RobustTest, from: number, seconds: number, visit: (cell: Cell, share: number) => void): void {
   const { cellSeconds } = test
-  const grid = { origin: test.from, width: cellSeconds }
-  spread(from, seconds <= cellSeconds ? 1 : seconds, grid, (index, share) => {
+  const visitAt = (index: number, share: number) => {
     const cell = cellAt(test, index)
     if (cell !== undefined) visit(cell, share)
-  })
+  }
+  // The usual case, for every instance and second, without the detour.
+  if (seconds <= cellSeconds) visitAt(Math.floor((from - test.from) / cellSeconds), 1)
+  else spread(from, seconds, { origin: test.from, width: cellSeconds }, visitAt)
 }
 
 function cellAt(test: RobustTest, index: number): Cell | undefined {
