@@ -6,7 +6,6 @@ import { promisify } from 'node:util'
 import { removeFolder } from '../../src/support/remove-folder.ts'
 import { freePort } from '../../src/support/testing/free-port.ts'
 
-const bin = resolve(import.meta.dirname, '../../bin/sluice')
 const app = resolve(import.meta.dirname, '../apps/app.mjs')
 const call = promisify(execFile)
 const signals = ['SIGINT', 'SIGTERM'] as const
@@ -26,6 +25,10 @@ export interface InstallationOptions {
   /** A certificate for every environment, which then has a port for HTTPS too. */
   readonly certificate?: { readonly host: string; readonly certFile: string; readonly keyFile: string }
   readonly instances?: number
+  /** Folder of a Sluice, by default this one. */
+  readonly checkout?: string
+  /** Puts something into the home before its control plane is started. */
+  readonly prepare?: (place: Pick<Installation, 'home' | 'project' | 'ports'>) => Promise<void>
   /** More keys of the document, such as its database. */
   readonly document?: Readonly<Record<string, unknown>>
   /** More services. */
@@ -55,6 +58,7 @@ export interface Installation {
 
 export async function installation(options: InstallationOptions): Promise<Installation> {
   const { edge = 'node', instances = 2, document = {}, services = {}, environmentKeys = {}, certificate } = options
+  const bin = resolve(options.checkout ?? resolve(import.meta.dirname, '../..'), 'bin/sluice')
   const environments: Record<string, unknown> = { ...options.environments }
   let latest: Readonly<Record<string, string>> = {}
   let service: Readonly<Record<string, unknown>> = {}
@@ -146,8 +150,12 @@ export async function installation(options: InstallationOptions): Promise<Instal
   for (const signal of signals) process.once(signal, onSignal)
   await git('init', '-q')
   await commit()
+  await options.prepare?.({ home, project, ports })
   const started = await sluice('up', '--edge', edge)
-  if (started.code !== 0) throw new Error(`sluice up failed: ${JSON.stringify(started.document)}`)
+  if (started.code !== 0) {
+    await remove()
+    throw new Error(`sluice up failed: ${JSON.stringify(started.document)}`)
+  }
   return {
     home,
     project,

@@ -126,12 +126,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     dossier: (deployment, phase) => parts.dossier(deployment, phase),
   })
-  await parts.launch()
-  const tidying = tidyUploads(uploads, database, log)
   // Adoption is quick; a relaunch after a reboot takes as long as the applications need, and nobody waits for it here.
   const reconciling = parts
     .reconcile(stopping.signal)
     .catch((error: unknown) => log.error(`reconciliation failed: ${messageOf(error)}`))
+  await parts.launch()
+  const tidying = tidyUploads(uploads, database, log)
   const server = await openLocalDoor(api, home)
   const forOthers = options.listen === null ? null : await openPublicDoor(api, options.listen, log)
 

@@ -27,6 +27,7 @@ import { maskedTarget } from './masked-target.ts'
 import { projectsOf } from './projects.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
+import { Restoration } from './restoration.ts'
 import { startRetention } from './retention.ts'
 import { secretValues } from './secret-values.ts'
 import { secretsOf } from './secrets.ts'
@@ -56,7 +57,7 @@ export interface EngineParts {
   readonly engine: Engine
   /** Resumes what was in flight. */
   launch(): Promise<void>
-  /** Brings back every fleet that should run. */
+  /** Brings back every fleet that should run; begun before `launch`, which waits in each environment for it. */
   reconcile(signal: AbortSignal): Promise<void>
   /** What a judgement rested on, by default the last of the deployment; null: not judged. */
   dossier(deployment: string, phase?: JudgedPhase): Promise<Dossier | null>
@@ -107,8 +108,12 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       wrap: (target, environment) => maskedTarget(target, environment, given.masks),
     }),
   }
+  const restoration = new Restoration()
   for (const [kind, phases] of Object.entries(lives)) {
-    workflows.register<string>(kind, (flow, deployment) => liveThrough(phases, context, flow, deployment))
+    workflows.register<string>(kind, async (flow, deployment) => {
+      await restoration.awaitFor(context, deployment)
+      return liveThrough(phases, context, flow, deployment)
+    })
   }
   const retention = startRetention(context)
   let consumers: { stop(): Promise<void> } = { stop: async () => {} }
@@ -128,7 +133,11 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
       await startForgotten(context)
       consumers = startConsumers(context, [minuteRollUp])
     },
-    reconcile: (signal) => reconcileAll(context, signal),
+    reconcile: async (signal) => {
+      const work = context.targets.load().then(() => reconcileAll(context, signal))
+      restoration.begin(work)
+      await Promise.all((await work).values())
+    },
     dossier: (deployment, phase) => findDossier(context, deployment, phase),
     tellStop: async (actor, { all }) => {
       await events.append({ type: 'control.stopping', environment: null, activity: null, data: { all, actor } })

@@ -12,27 +12,35 @@ import { patienceWith } from './patience.ts'
 
 /**
  * After a start, every fleet that should run does: adopted where it lives, launched again where it does not (a reboot,
- * a crash while nobody watched). Traffic is set to the split that was last ordered.
+ * a crash while nobody watched). Traffic is set to the split that was last ordered. Answers with the work on each
+ * environment, which never rejects.
  */
-export async function reconcileAll(context: EngineContext, signal: AbortSignal): Promise<void> {
+export async function reconcileAll(
+  context: EngineContext,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Promise<void>>> {
   const environments = await listEnvironments(context.database)
-  await Promise.all(
-    environments.map(async (environment) => {
-      try {
-        await reconcile(context, environment, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        const text = isSluiceError(error) ? `${error.code}: ${error.message}` : String(error)
-        context.log.error(`${environment.key} could not be brought back: ${text}`)
-        await context.events.append({
-          type: 'instance.state',
-          environment: environment.key,
-          activity: null,
-          data: { state: 'not-restored', reason: text },
-        })
-      }
-    }),
+  return new Map(
+    environments.map((environment) => [environment.key, reconcileOrTell(context, environment, signal)] as const),
   )
+}
+
+async function reconcileOrTell(
+  context: EngineContext,
+  environment: EnvironmentRow,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await reconcile(context, environment, signal)
+  } catch (error) {
+    if (signal.aborted) return
+    const text = isSluiceError(error) ? `${error.code}: ${error.message}` : String(error)
+    context.log.error(`${environment.key} could not be brought back: ${text}`)
+    const data = { state: 'not-restored', reason: text }
+    await context.events
+      .append({ type: 'instance.state', environment: environment.key, activity: null, data })
+      .catch(() => {}) // said in the log
+  }
 }
 
 async function reconcile(context: EngineContext, environment: EnvironmentRow, stopping: AbortSignal): Promise<void> {
@@ -44,6 +52,7 @@ async function reconcile(context: EngineContext, environment: EnvironmentRow, st
   for (const record of await releasesThatShouldRun(context, environment)) {
     await context.databases.urlFor(record, signal)
     signal.throwIfAborted()
+    await target.deliver(record.artifact, options)
     await target.fleets.scale(record, fullCounts(record.services), options)
   }
   const { split } = environment
