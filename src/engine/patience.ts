@@ -17,7 +17,8 @@ export interface Patience {
   readonly readMs: number
   /** Everything that a place may have to bring back after a start. */
   readonly restoreMs: number
-  readonly launchMs: (release: Pick<ReleaseRecord, 'services'>) => number
+  /** To bring a fleet to its counts: new instances become ready, and those that are too many say goodbye. */
+  readonly scaleMs: (release: Pick<ReleaseRecord, 'services'>) => number
   readonly retireMs: (release: Pick<ReleaseRecord, 'services'> | null) => number
 }
 
@@ -36,9 +37,13 @@ export function patienceWith({ pace }: Pick<TargetCapabilities, 'pace'>): Patien
     askMs: ASK_MS,
     readMs: 5 * inspectMs,
     restoreMs: 5 * launchMs,
-    launchMs: ({ services }) => Math.max(0, ...services.map(({ health }) => health.readyMs)) + launchMs,
+    scaleMs: (release) => readyMs(release) + launchMs + farewellMs(release),
     retireMs: (release) => farewellMs(release) + quietMs + 2 * shiftMs,
   }
+}
+
+function readyMs({ services }: Pick<ReleaseRecord, 'services'>): number {
+  return Math.max(0, ...services.map(({ health }) => health.readyMs))
 }
 
 function farewellMs(release: Pick<ReleaseRecord, 'services'> | null): number {

@@ -18,7 +18,7 @@ export async function replaceInstances(
   }
   await target.fleets.scale(run.release, counts, {
     signal,
-    deadlineMs: patienceWith(target.capabilities).launchMs(run.release),
+    deadlineMs: patienceWith(target.capabilities).scaleMs(run.release),
     fence: run.lease.fence,
     replace,
   })

@@ -62,7 +62,7 @@ async function runReleaseCommand(
   const target = context.targets.of(release.environment)
   await target.deliver(release.artifact, {
     signal: told.asked,
-    deadlineMs: patienceWith(target.capabilities).launchMs(release),
+    deadlineMs: patienceWith(target.capabilities).scaleMs(release),
   })
   const mask = await context.masks.of(release.environment, [url])
   const output = heardOutput(context, deployment, mask)

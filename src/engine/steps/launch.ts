@@ -20,7 +20,7 @@ export async function launch(
     () =>
       context.mailbox.heed(run.deployment, async (signal) => {
         const target = context.targets.of(run.environment)
-        const deadlineMs = patienceWith(target.capabilities).launchMs(run.release)
+        const deadlineMs = patienceWith(target.capabilities).scaleMs(run.release)
         await target.deliver(run.release.artifact, { signal, deadlineMs })
         return scaleTo(context, run, { release: run.release, counts, signal })
       }),
@@ -40,6 +40,6 @@ export function scaleTo(
 ): Promise<Fleet> {
   const { release, counts, signal } = order
   const target = context.targets.of(run.environment)
-  const deadlineMs = patienceWith(target.capabilities).launchMs(release)
+  const deadlineMs = patienceWith(target.capabilities).scaleMs(release)
   return target.fleets.scale(release, counts, { signal, deadlineMs, fence: run.lease.fence })
 }
