@@ -235,11 +235,14 @@ describe('one writer', () => {
     const older = await deploy({ name: 'canary' })
     await until(older.id, (deployment) => deployment.weight > 0)
     const newer = await deploy()
-    await inState(newer.id, 'waiting')
+    const { waiting, steps } = await until(newer.id, (deployment) => deployment.waiting !== null)
+    expect(waiting).toEqual({ reason: `waits for ${older.id} (canary at 10 %)`, until: null })
+    expect(steps.at(-1)).toMatchObject({ name: 'admit', state: 'running', detail: waiting?.reason })
     judge.say({ action: 'promote', weight: 1 })
     expect(await finished(older.id)).toMatchObject({ state: 'succeeded' })
     expect(await finished(newer.id)).toMatchObject({
       state: 'succeeded',
+      waiting: null,
       previousRelease: (await finished(older.id)).release,
     })
   })

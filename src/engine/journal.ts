@@ -1,3 +1,4 @@
+import type { Waiting } from '../model/activity.ts'
 import type { DeploymentState } from '../model/deployment.ts'
 import { isOutcome } from '../model/deployment.ts'
 import { isSluiceError } from '../model/error.ts'
@@ -61,6 +62,7 @@ export class Journal {
     return this.#events.transact(async (transaction, tell) => {
       const { before, row } = await moveDeployment(transaction, deployment, state, (current) => ({
         ...change,
+        ...(state === 'waiting' ? {} : { waiting: null }),
         seconds: jsonb(recordSecondsSince(current, new Date())),
       }))
       if (before.state !== state) {
@@ -95,6 +97,13 @@ export class Journal {
     }
   }
 
+  /** For what it waits in this step, told when it is another thing than before. */
+  async waits(deployment: string, step: string, waiting: Waiting): Promise<void> {
+    const { waiting: before } = await this.load(deployment)
+    if (before?.reason === waiting.reason && before.until === waiting.until) return
+    await this.#step(deployment, step, 'running', waiting.reason, { waiting: jsonb(waiting) })
+  }
+
   async skip(deployment: string, name: string, why: string): Promise<void> {
     await this.#step(deployment, name, 'skipped', why)
   }
@@ -127,11 +136,13 @@ export class Journal {
     name: string,
     state: 'running' | 'done' | 'failed' | 'skipped',
     detail?: string | null,
+    change: DeploymentChange = {},
   ): Promise<void> {
     const data = { name, state, detail: detail ?? null }
-    await this.#write(activity, 'deployment.step', data, (transaction) =>
-      putStep(transaction, { activity, name, state, ...(detail === undefined ? {} : { detail }) }),
-    )
+    await this.#write(activity, 'deployment.step', data, async (transaction) => {
+      await putStep(transaction, { activity, name, state, ...(detail === undefined ? {} : { detail }) })
+      await updateDeployment(transaction, activity, change)
+    })
   }
 
   #write(

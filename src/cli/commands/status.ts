@@ -1,4 +1,5 @@
 import type { Environment } from '../../engine/engine.ts'
+import type { Waiting } from '../../model/activity.ts'
 import type { Context, Handler } from '../command.ts'
 import { livingHere } from '../living-here.ts'
 import { forEnvironment } from '../project.ts'
@@ -39,6 +40,7 @@ export const status: Handler<{ environment?: string }> = async ({ args }, contex
                 running: environment.deployment.running,
                 weight: environment.deployment.weight,
                 question: environment.deployment.question,
+                waiting: environment.deployment.waiting,
                 verdict: environment.deployment.verdict,
                 replay: replayCommand(environment.deployment),
                 differences: environment.deployment.differences,
@@ -61,6 +63,10 @@ async function there(context: Context): Promise<{ readonly pid: number; readonly
   return (await context.connect()).control(context.interrupted)
 }
 
+function waitingText({ reason, until }: Waiting): string {
+  return until === null ? reason : `${reason}, until ${until}`
+}
+
 /** `isWhole`: with everything that the last deployment was judged by. */
 function describe(environment: Environment, isWhole: boolean): string {
   const lines = [`${environment.key}: ${environment.release ?? 'nothing'} ${environment.urls.join(' ')}`]
@@ -80,6 +86,7 @@ function describe(environment: Environment, isWhole: boolean): string {
       ? `, ${percent(deployment.weight)} on ${deployment.release ?? 'the new release'}`
       : ''
     lines.push(`  ${deployment.id} ${deployment.state}${weight}`)
+    if (deployment.waiting !== null) lines.push(`    ${waitingText(deployment.waiting)}`)
     if (isWhole) lines.push(...dossierLines(deployment).map((line) => `    ${line}`))
     else if (deployment.verdict !== null) lines.push(`    verdict: ${deployment.verdict.summary}`)
     if (deployment.reason !== null) lines.push(`    reason: ${deployment.reason.message}`)

@@ -46,7 +46,8 @@ export function lineTeller(isVerbose: boolean): (event: Event) => readonly strin
       case 'deployment.state':
         return data.serving === true ? ['all traffic is on the new release'] : [`· ${String(data.state)}`]
       case 'deployment.step':
-        if (data.state === 'running') return []
+        // A step that waits says for what.
+        if (data.state === 'running') return typeof data.detail === 'string' ? [`… ${data.detail}`] : []
         return [
           `${data.state === 'failed' ? '✗' : '✓'} ${String(data.name)}${typeof data.detail === 'string' ? `: ${data.detail}` : ''}`,
         ]

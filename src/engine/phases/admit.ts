@@ -1,11 +1,17 @@
-import { hasUsers, holdsLease, isMoving, wayToGive } from '../../model/deployment.ts'
-import { SluiceError } from '../../model/error.ts'
+import type { Waiting } from '../../model/activity.ts'
+import { wayToGive } from '../../model/deployment.ts'
+import type { Database } from '../../store/database.ts'
 import { actorOf, type DeploymentRow, listDeployments } from '../../store/deployments.ts'
+import { getEnvironment } from '../../store/environments.ts'
 import { acquireLease, type Lease } from '../../store/leases.ts'
+import { getRelease } from '../../store/releases.ts'
 import type { EngineContext } from '../context.ts'
 import type { Phase, Work } from '../phase.ts'
 import { planDeploy, planRollback } from '../plan.ts'
 import { requestOf } from '../requests.ts'
+import { oneWriter, waitsFor } from '../rules/one-writer.ts'
+import { type AdmissionFacts, askRules, type OtherDeployment, type ReleaseFacts, type Rule } from '../rules/rule.ts'
+import { schema } from '../rules/schema.ts'
 import { loadRun } from '../run.ts'
 import type { Flow } from '../workflows/workflows.ts'
 
@@ -39,9 +45,12 @@ async function admitted(
   return { deployment, run: await loadRun(context.database, stored), isOver: false }
 }
 
+const rules: readonly Rule[] = [oneWriter, schema]
+
 /**
  * Waits until this deployment may move the environment's traffic: a newer deployment supersedes one that has not begun
- * to shift, ends a bake early, and waits for one that is shifting (or, with `replace`, has it compensate).
+ * to shift, ends a bake early, and waits for one that is shifting (or, with `replace`, has it compensate). What waits says
+ * for what.
  */
 async function admit(context: EngineContext, deployment: string, replace: boolean): Promise<Lease> {
   const row = await context.journal.move(deployment, 'waiting')
@@ -50,19 +59,16 @@ async function admit(context: EngineContext, deployment: string, replace: boolea
       const told = new Set<string>()
       for (;;) {
         const change = nextChange(context, row.environment, signal)
-        const others = await othersRunning(context, row)
-        const newer = others.find((other) => Number(other.ordinal) > Number(row.ordinal) && isAdmitted(other))
-        if (newer !== undefined && row.kind === 'deploy') {
-          throw new SluiceError('SUPERSEDED', `superseded by the newer deployment ${newer.id}`, {
-            hint: 'nothing to do: the newer deployment goes on',
-            details: { deployment: newer.id },
-          })
+        const facts = await factsFor(context, row)
+        const answer = askRules(rules, facts)
+        if ('refuse' in answer) throw answer.refuse
+        for (const other of facts.others) await askToGiveWay(context, row, other, replace, told)
+        const result = 'wait' in answer ? answer : await tryToEnter(context, row, facts)
+        if ('lease' in result) {
+          await context.journal.set(deployment, { waiting: null })
+          return result.lease
         }
-        for (const other of others) await askToGiveWay(context, row, other, replace, told)
-        if (!others.some((other) => isMoving(other.state))) {
-          const result = await acquireLease(context.database, row)
-          if ('lease' in result) return result.lease
-        }
+        await context.journal.waits(deployment, 'admit', result.wait)
         await change
         signal.throwIfAborted()
       }
@@ -70,10 +76,45 @@ async function admit(context: EngineContext, deployment: string, replace: boolea
   )
 }
 
+/** The rules let it; the lease sees to it that nobody else enters at the same time. */
+async function tryToEnter(
+  context: EngineContext,
+  row: DeploymentRow,
+  facts: AdmissionFacts,
+): Promise<{ readonly lease: Lease } | { readonly wait: Waiting }> {
+  const result = await acquireLease(context.database, row)
+  if ('lease' in result) return result
+  const holder = facts.others.find(({ id }) => id === result.holder)
+  const reason = holder === undefined ? `waits for ${result.holder}` : waitsFor(holder, facts.now)
+  return { wait: { reason, until: null } }
+}
+
+async function factsFor(context: EngineContext, self: DeploymentRow): Promise<AdmissionFacts> {
+  const { database } = context
+  const { release: serving } = await getEnvironment(database, self.environment)
+  // What a rollback goes to is decided when it is admitted, and was checked before it began.
+  const coming = self.kind === 'deploy' ? self.release : null
+  const others = await othersRunning(context, self)
+  const [comingFacts, servingFacts] = await Promise.all([
+    releaseFacts(database, coming),
+    releaseFacts(database, serving),
+  ])
+  return { self, others, coming: comingFacts, serving: servingFacts, now: context.clock.now() }
+}
+
+async function releaseFacts(database: Database, release: string | null): Promise<ReleaseFacts | null> {
+  if (release === null) return null
+  const { id, record } = await getRelease(database, release)
+  return { id, schema: record.schema }
+}
+
+/** Longer than whoever holds it may need to stop at a safe point. */
+const TAKE_LEASE_MS = 150_000
+
 /** Takes the lease for a compensation: it goes before everything that has not begun to shift. */
 export async function takeLeaseBack(context: EngineContext, row: DeploymentRow): Promise<Lease> {
   const told = new Set<string>()
-  const signal = AbortSignal.timeout(60_000)
+  const signal = AbortSignal.timeout(TAKE_LEASE_MS)
   for (;;) {
     const change = nextChange(context, row.environment, signal)
     const result = await acquireLease(context.database, row)
@@ -92,14 +133,10 @@ async function othersRunning(context: EngineContext, row: DeploymentRow): Promis
   return running.filter((other) => other.id !== row.id)
 }
 
-function isAdmitted({ state }: DeploymentRow): boolean {
-  return holdsLease(state) || hasUsers(state)
-}
-
 async function askToGiveWay(
   context: EngineContext,
   row: DeploymentRow,
-  other: DeploymentRow,
+  other: OtherDeployment,
   replace: boolean,
   told: Set<string>,
 ): Promise<void> {
