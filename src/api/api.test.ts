@@ -163,6 +163,13 @@ test('sets, lists and removes secrets, and never shows a value', async () => {
   await expect(client.removeSecret('shop.production', 'API_KEY')).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('promotes what waits, as the actor that asked, and answers what is unknown then', async () => {
+  const { client, engine } = await served()
+  await client.deploy(deployRequest(), 'a')
+  expect(await client.promote('production')).toMatchObject({ deployment: { id: 'd1' }, unknown: ['12 requests seen'] })
+  expect(engine.actors.at(-1)).toMatchObject({ kind: 'owner' })
+})
+
 test('shows environments, holds them, checks a rollback and rolls back', async () => {
   const { client, engine } = await served()
   await client.deploy(deployRequest(), 'a')

@@ -5,7 +5,12 @@ import type { ApiOptions } from './options.ts'
 import { invalid, jsonAnswer, jsonBody, notFound, refusals, router } from './router.ts'
 import { environmentParam, idempotencyHeader, idParam, pageOf, pageQuery, viewParam } from './schemas/common.ts'
 import { deployRequestSchema } from './schemas/deploy-request.ts'
-import { deploymentSchema, deploymentSummarySchema, rollbackCheckSchema } from './schemas/deployment.ts'
+import {
+  deploymentSchema,
+  deploymentSummarySchema,
+  promotionSchema,
+  rollbackCheckSchema,
+} from './schemas/deployment.ts'
 
 const tags = ['deployments']
 
@@ -98,6 +103,15 @@ const checkRollback = createRoute({
   responses: { 200: jsonAnswer(rollbackCheckSchema, 'What was found'), ...notFound, ...refusals },
 })
 
+const promote = createRoute({
+  method: 'post',
+  path: '/environments/{environment}/promote',
+  tags,
+  summary: 'End what remains of the wait of a canary or a bake, and say what is unknown then',
+  request: { params: environmentParam },
+  responses: { 200: jsonAnswer(promotionSchema, 'The deployment that goes on'), ...notFound, ...refusals },
+})
+
 export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): OpenAPIHono<ApiEnv> {
   const { deployments, environments } = engine
   const app = router()
@@ -122,6 +136,9 @@ export function deploymentRoutes({ engine, dossier: findDossier }: ApiOptions): 
   app.openapi(answer, async (c) => {
     const { answer: given } = c.req.valid('json')
     return c.json(await deployments.answer(c.get('actor'), c.req.valid('param').id, given), 200)
+  })
+  app.openapi(promote, async (c) => {
+    return c.json(await deployments.promote(c.get('actor'), c.req.valid('param').environment), 200)
   })
   app.openapi(dossier, async (c) => {
     const { id } = await deployments.get(c.req.valid('param').id)

@@ -15,6 +15,7 @@ import type {
   RollbackRequest,
 } from './engine.ts'
 import { resolveEnvironment } from './environments.ts'
+import { promoteWaiting } from './promote.ts'
 import { assertRollback, checkRollback, findMoving } from './rollback-check.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {
@@ -27,6 +28,7 @@ export function deploymentsOf(context: EngineContext): Deployments {
     },
     cancel: (actor, deployment) => send(context, actor, deployment, 'cancel'),
     answer: (actor, deployment, answer) => send(context, actor, deployment, 'answer', { answer }),
+    promote: (actor, environment) => promoteWaiting(context, actor, environment),
     get: async (deployment) => deploymentView(context, await existing(context, deployment)),
     list: (query) => list(context, query),
     summaries: (query) => summaries(context, query),

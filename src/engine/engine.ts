@@ -36,6 +36,8 @@ export interface Deployments {
   cancel(actor: Actor, deployment: string): Promise<Deployment>
   /** Answers an interruption (`ask`): a person promotes or rolls back. */
   answer(actor: Actor, deployment: string, answer: 'promote' | 'roll-back'): Promise<Deployment>
+  /** Ends what remains of a canary's or a bake's wait; throws `STATE_CONFLICT` where nothing waits. */
+  promote(actor: Actor, environment: string): Promise<PromotionAsked>
   get(deployment: string): Promise<Deployment>
   list(query: ListQuery): Promise<Page<Deployment>>
   /** The same without what takes long to read. */
@@ -117,6 +119,12 @@ export interface RollbackRequest {
   readonly release?: string
   readonly reason?: string
   readonly idempotencyKey?: string
+}
+
+/** What is unknown when the wait ends now, sentence by sentence. */
+export interface PromotionAsked {
+  readonly deployment: Deployment
+  readonly unknown: readonly string[]
 }
 
 export interface RollbackCheck {

@@ -8,6 +8,7 @@ import { FleetHealth } from './judgement/fleet-health.ts'
 import { judgeCapabilities, judgedSecond, lateMs } from './judgement/judge-input.ts'
 import { JudgedTime } from './judgement/judged-time.ts'
 import { findKept, type JudgedPhase, type KeptRow, keep } from './judgement/kept.ts'
+import { PromotionMessages, promotedVerdict, stillUnknown } from './judgement/promotion.ts'
 import { Question } from './judgement/question.ts'
 import { Recorder } from './judgement/recorder.ts'
 import { replaceInstances } from './judgement/replace-instances.ts'
@@ -43,15 +44,16 @@ export async function judgeUntilDecided(
   options: JudgementOptions,
 ): Promise<Verdict> {
   const question = new Question(context, run)
+  const promotion = new PromotionMessages(options.phase)
   const recorder = new Recorder(context, run.deployment, options.phase)
   try {
     return await context.mailbox.heed(
       run.deployment,
       async (signal, { ended }) => {
-        const judgement = await Judgement.open(context, run, options, { question, recorder, signal })
+        const judgement = await Judgement.open(context, run, options, { question, promotion, recorder, signal })
         return judgement.follow(ended)
       },
-      question.onAnswer,
+      (message) => (message.kind === 'promote' ? promotion.onMessage(message) : question.onAnswer(message)),
     )
   } finally {
     await recorder.close()
@@ -60,6 +62,7 @@ export async function judgeUntilDecided(
 
 interface Helpers {
   readonly question: Question
+  readonly promotion: PromotionMessages
   readonly recorder: Recorder
   readonly signal: AbortSignal
 }
@@ -147,7 +150,7 @@ class Judgement {
   /** One tick: look, judge, act, keep, tell. Answers with the verdict when the judgement is over. */
   async #take(tick: Tick, prober: Prober | null, ended: AbortSignal): Promise<Verdict | null> {
     const context = this.#context
-    const { question, recorder, signal } = this.#helpers
+    const { question, promotion, recorder, signal } = this.#helpers
     this.#passTime(tick.cursor)
     const state = await this.#target.fleets.inspect()
     this.#health.assertAlive(state, context.clock.monotonicMs())
@@ -170,6 +173,8 @@ class Judgement {
       await context.journal.set(this.#run.deployment, { verdict: jsonb(verdict) })
       throw await takenBack(context, this.#run, verdict)
     }
+    const { by } = promotion
+    if (by !== null && decision.action !== 'promote') return this.#endBy(by, verdict)
     await this.#setAsked(decision)
     this.#row = { ...this.#row, kept: await question.heed(decision, this.#row.kept) }
     await this.#keep()
@@ -223,6 +228,17 @@ class Judgement {
     const whole = this.#options.phase === 'bake' ? await afterRamp(this.#context, this.#run, verdict) : verdict
     await this.#context.journal.set(this.#run.deployment, { verdict: jsonb(whole), question: null })
     return verdict
+  }
+
+  /** A person does not want to wait any longer. What nobody knows by now is a part of the verdict. */
+  async #endBy(by: string, verdict: Verdict): Promise<Verdict> {
+    const { phase, forSeconds } = this.#options
+    const elapsed = this.#row.kept.elapsedMs / 1000
+    const left = phase === 'bake' && forSeconds !== undefined ? forSeconds - elapsed : null
+    const promotion = { by, afterSeconds: Math.round(elapsed), unknown: stillUnknown(verdict, left) }
+    this.#change({ promotion })
+    await this.#keep()
+    return this.#end(promotedVerdict(verdict, phase, promotion), `promoted by ${by}`)
   }
 
   #change(change: Partial<KeptRow['kept']>): void {

@@ -81,12 +81,13 @@ export class Mailbox {
 
   /**
    * Runs the body with a signal that a message may abort: the reason is what the message means for the deployment. At a safe
-   * point `asked` tells of the message, and the signal comes only when the grace is over.
+   * point `asked` tells of the message, and the signal comes only when the grace is over. Answers and promotions are for the
+   * body alone.
    */
   async heed<Value>(
     deployment: string,
     body: (signal: AbortSignal, told: Told) => Promise<Value>,
-    onAnswer: (message: Message) => void = () => {},
+    onMessage: (message: Message) => void = () => {},
   ): Promise<Value> {
     const [asked, interrupted, ended] = [new AbortController(), new AbortController(), new AbortController()]
     let grace: NodeJS.Timeout | undefined
@@ -97,7 +98,7 @@ export class Mailbox {
     }
     const stop = this.watch(deployment, (message) => {
       if (message.kind === 'end-bake') ended.abort()
-      else if (message.kind === 'answer') onAnswer(message)
+      else if (message.kind === 'answer' || message.kind === 'promote') onMessage(message)
       else interrupt(meaningOf(message))
     })
     const told = { asked: asked.signal, ended: ended.signal, graceMs: this.#graceMs }

@@ -6,6 +6,7 @@ import type {
   Environment,
   EnvironmentSummary,
   Page,
+  PromotionAsked,
   Release,
   RollbackCheck,
   RollbackRequest,
@@ -107,6 +108,11 @@ export class ApiClient {
   answer(deployment: string, answer: 'promote' | 'roll-back', signal?: AbortSignal): Promise<Deployment> {
     const path = `${deploymentPath(deployment)}/answer`
     return this.#json({ method: 'POST', path, body: { answer }, ...withSignal(signal) })
+  }
+
+  promote(environment: string, signal?: AbortSignal): Promise<PromotionAsked> {
+    const path = `${environmentPath(environment)}/promote`
+    return this.#json({ method: 'POST', path, ...withSignal(signal) })
   }
 
   deployment(id: string, signal?: AbortSignal): Promise<Deployment> {

@@ -106,6 +106,13 @@ export const deploymentSchema = z
   })
   .meta({ id: 'Deployment' })
 
+export const promotionSchema = z
+  .object({
+    deployment: deploymentSchema,
+    unknown: listOf(z.string()).meta({ description: 'What nobody knows by now, sentence by sentence' }),
+  })
+  .meta({ id: 'Promotion' })
+
 export const rollbackCheckSchema = z
   .object({
     environment: z.string(),

@@ -55,6 +55,10 @@ export class MemoryEngine implements Engine {
     cancel: async (actor, id) => this.#act(actor).finish(this.#existing(id).id, 'cancelled'),
     answer: async (actor, id, answer) =>
       this.#act(actor).finish(this.#existing(id).id, answer === 'promote' ? 'succeeded' : 'rolled-back'),
+    promote: async (actor, environment) => {
+      const { id } = this.rows.findLast((row) => row.environment === this.#environment(environment).key) ?? { id: '' }
+      return { deployment: this.#act(actor).finish(this.#existing(id).id, 'succeeded'), unknown: ['12 requests seen'] }
+    },
     get: async (id) => this.#existing(id),
     summaries: async (query) => {
       const { items, nextCursor } = await this.deployments.list(query)

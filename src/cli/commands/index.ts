@@ -103,6 +103,12 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./rollback.ts')).rollback,
   }),
   command({
+    name: 'promote',
+    summary: 'end the remaining wait of a canary or a bake, and say what is unknown then',
+    args: [environment],
+    load: async () => (await import('./promote.ts')).promote,
+  }),
+  command({
     name: 'approve',
     summary: 'answer the open question of a deployment: promote it, or roll it back',
     args: [deployment],

@@ -2,6 +2,7 @@ import type { JudgeState } from '../../judge/index.ts'
 import { findJudgeState, putJudgeState } from '../../store/judge-states.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
+import type { Promotion } from './promotion.ts'
 
 /** What is kept of a judgement in one overwritten row, so that a restarted control plane goes on with the same evidence. */
 export interface Kept {
@@ -16,6 +17,8 @@ export interface Kept {
   readonly askedAtMs: number | null
   /** The judge's seconds are ahead of the wall clock's by this much, since somebody set the clock. */
   readonly clockOffsetSeconds?: number
+  /** A person ended its wait. */
+  readonly promotion?: Promotion
 }
 
 export interface KeptRow {

@@ -4,6 +4,7 @@ import { hadTraffic } from '../compensate.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
 import { findKept, type Kept } from './kept.ts'
+import { promotedVerdict } from './promotion.ts'
 
 /** A doubt is followed until it is decided. */
 export function isSuspicious({ action, ask }: Decision): boolean {
@@ -53,6 +54,6 @@ export async function takenBack(context: EngineContext, run: DeploymentRun, verd
 export async function afterRamp(context: EngineContext, run: DeploymentRun, bake: Verdict): Promise<Verdict> {
   const shift = await findKept(context, run, 'shift')
   if (shift === undefined || shift.kept.judge.policy.mode !== 'ramp') return bake
-  const ramp = context.judge.explain(shift.kept.judge)
+  const ramp = promotedVerdict(context.judge.explain(shift.kept.judge), 'shift', shift.kept.promotion)
   return { ...ramp, summary: `${ramp.summary}; then ${bake.summary}` }
 }
