@@ -21,8 +21,9 @@ const rooms: Record<string, { readonly imports: readonly string[]; readonly type
   sources: { imports: ['model', 'support', 'build', 'config'] },
   targets: { imports: ['model', 'support'], typesOf: ['edge'] },
   store: { imports: ['model', 'support'] },
+  gates: { imports: ['model', 'support'], typesOf: ['targets'] },
   engine: {
-    imports: ['model', 'support', 'store', 'strategy', 'secrets'],
+    imports: ['model', 'support', 'store', 'strategy', 'secrets', 'gates'],
     typesOf: ['sources', 'config', 'build', 'judge', 'targets', 'databases'],
   },
   api: { imports: ['model', 'support'], typesOf: ['sources', 'engine', 'config', 'judge', 'targets', 'edge'] },

@@ -62,6 +62,8 @@ describe('the durable steps, which runs of versions before remember by name and 
     expect(steps.get(id)).toEqual([...begin, 'launch', 'shift to 100 %', 'serving', 'settle'])
     const canary = await engine.serve({ name: 'canary' })
     expect(steps.get(canary.id)).toEqual([...begin, 'launch', 'ramp', 'serving', 'bake', 'settle'])
+    const { id: checked } = await engine.finished((await engine.deploy({ name: 'blue-green', smoke: ['/health'] })).id)
+    expect(steps.get(checked)?.slice(begin.length, begin.length + 2)).toEqual(['launch', 'smoke'])
     const { id: rolling } = await engine.serve({ name: 'rolling', surge: 0 })
     expect(steps.get(rolling)).toEqual([
       ...begin,

@@ -31,12 +31,13 @@ export async function planDeploy(context: EngineContext, deployment: string, lea
   const environment = await getEnvironment(context.database, row.environment)
   const base = environment.release === null ? null : (await getRelease(context.database, environment.release)).record
   const record = (await getRelease(context.database, row.release ?? '')).record
-  const plan = strategyNamed(config.strategy.name).plan({
+  const steps = strategyNamed(config.strategy.name).plan({
     services: record.services,
     base: base === null ? null : fullCounts(base.services),
     settings: config.strategy,
     weighted: context.targets.of(row.environment).capabilities.weights === 'any',
   })
+  const plan = withGates(steps, config.strategy)
   await context.journal.set(deployment, { previous_release: base?.id ?? null, plan: jsonb(plan) })
   return {
     deployment,
@@ -48,6 +49,13 @@ export async function planDeploy(context: EngineContext, deployment: string, lea
     plan,
     by: row.requested_by,
   }
+}
+
+/** The first of the new instances are looked at before they get a user, whatever the strategy. */
+function withGates(steps: readonly Step[], { smoke }: StrategySettings): readonly Step[] {
+  const first = steps.findIndex(({ kind }) => kind === 'launch')
+  if (first === -1 || smoke.length === 0) return steps
+  return steps.toSpliced(first + 1, 0, { kind: 'smoke', paths: smoke })
 }
 
 /** A rollback skips steps and analysis: launch if it must, all traffic at once. */

@@ -133,6 +133,7 @@ export const errorCodes = {
   INSTANCE_NOT_LISTENING: failed,
   INSTANCE_CRASHED: failed,
   INSTANCE_UNHEALTHY: failed,
+  GATE_ERROR: failed,
   NO_PORT: failed,
   USER_UNAVAILABLE: failed,
   // shift

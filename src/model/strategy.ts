@@ -25,10 +25,18 @@ export interface StrategySettings {
   readonly latencyTolerance?: number
 }
 
-export type Step =
+/** What a deployment does after its admission: what its strategy plans, and the gates that the engine puts in between. */
+export type Step = StrategyStep | GateStep
+
+/** Every new instance is asked for these paths. */
+export interface GateStep {
+  readonly kind: 'smoke'
+  readonly paths: readonly string[]
+}
+
+export type StrategyStep =
   /** Bring the new fleet to these counts and wait until every instance is ready. */
   | { readonly kind: 'launch'; readonly counts: Readonly<Record<string, number>> }
-  | { readonly kind: 'smoke'; readonly paths: readonly string[] }
   /**
    * Set this weight at once, then have the judge watch for `watchSeconds`: 0 is one look, which takes no time unless it
    * raises a doubt; null: nobody judges.

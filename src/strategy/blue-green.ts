@@ -2,7 +2,7 @@ import { countsBeforeShift } from './counts.ts'
 import { firstDeployment } from './rolling.ts'
 import type { Strategy } from './strategy.ts'
 
-/** A whole second fleet, looked at by preview header and smoke checks, then the switch; the old fleet stays for the bake. */
+/** A whole second fleet, looked at by preview header, then the switch; the old fleet stays for the bake. */
 export const blueGreen: Strategy = {
   name: 'blue-green',
   plan(input) {
@@ -10,7 +10,6 @@ export const blueGreen: Strategy = {
     const { settings, services } = input
     return [
       { kind: 'launch', counts: countsBeforeShift(services) },
-      ...(settings.smoke.length > 0 ? [{ kind: 'smoke', paths: settings.smoke } as const] : []),
       settings.switch === 'ramp' && input.weighted ? { kind: 'ramp' } : { kind: 'shift', weight: 1, watchSeconds: 0 },
       { kind: 'bake', seconds: settings.bakeSeconds },
     ]

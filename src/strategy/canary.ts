@@ -10,7 +10,6 @@ export const canary: Strategy = {
     const { settings, services } = input
     return [
       { kind: 'launch', counts: countsBeforeShift(services) },
-      ...(settings.smoke.length > 0 ? [{ kind: 'smoke', paths: settings.smoke } as const] : []),
       input.weighted ? { kind: 'ramp' } : { kind: 'shift', weight: 1, watchSeconds: 0 },
       { kind: 'bake', seconds: settings.bakeSeconds },
     ]

@@ -1,4 +1,4 @@
-import type { Step } from '../model/strategy.ts'
+import type { StrategyStep } from '../model/strategy.ts'
 import { countsBeforeShift, startsBeforeShift } from './counts.ts'
 import type { PlanInput, Strategy } from './strategy.ts'
 
@@ -25,32 +25,30 @@ export const rolling: Strategy = {
   },
 }
 
-function newFirst(input: PlanInput, base: Counts, largest: number): Step[] {
+function newFirst(input: PlanInput, base: Counts, largest: number): StrategyStep[] {
   const { settings } = input
   const isStandby = settings.bakeSeconds > 0
   const atOnce = isStandby ? settings.batch : Math.min(settings.batch, settings.surge)
   const batches = input.weighted ? batchesOf(atOnce, largest) : 1
-  const steps: Step[] = []
+  const steps: StrategyStep[] = []
   for (let batch = 1; batch <= batches; batch++) {
     steps.push({ kind: 'launch', counts: launched(input, batch, batches) })
-    if (batch === 1) steps.push(...smokeOf(input))
     steps.push({ kind: 'shift', weight: batch / batches, watchSeconds: settings.stepSeconds })
     if (batch < batches && !isStandby) steps.push({ kind: 'shrink', counts: remaining(input, base, batch, batches, 1) })
   }
   return steps
 }
 
-function oldFirst(input: PlanInput, base: Counts, largest: number): Step[] {
+function oldFirst(input: PlanInput, base: Counts, largest: number): StrategyStep[] {
   // Two batches at least: the first old instances leave their traffic to old ones, the last to new ones.
   const batches = Math.max(2, batchesOf(input.settings.batch, largest))
-  const steps: Step[] = []
+  const steps: StrategyStep[] = []
   for (let batch = 1; batch <= batches; batch++) {
     const isLast = batch === batches
     const weight = isLast ? 1 : shareOfNew(largest, batch, batches)
     if (batch > 1) steps.push({ kind: 'shift', weight, watchSeconds: input.settings.stepSeconds })
     steps.push({ kind: 'shrink', counts: remaining(input, base, batch, batches, isLast ? 0 : 1) })
     steps.push({ kind: 'launch', counts: launched(input, batch, batches) })
-    if (batch === 1) steps.push(...smokeOf(input))
   }
   return steps
 }
@@ -90,15 +88,10 @@ function remaining({ services }: PlanInput, base: Counts, batch: number, batches
   )
 }
 
-function smokeOf({ settings }: PlanInput): Step[] {
-  return settings.smoke.length > 0 ? [{ kind: 'smoke', paths: settings.smoke }] : []
-}
-
 /** Nobody serves yet: nothing to compare with and nothing to go back to, so all traffic at once. */
-export function firstDeployment(input: PlanInput): readonly Step[] {
+export function firstDeployment(input: PlanInput): readonly StrategyStep[] {
   return [
     { kind: 'launch', counts: countsBeforeShift(input.services) },
-    ...smokeOf(input),
     { kind: 'shift', weight: 1, watchSeconds: null },
   ]
 }

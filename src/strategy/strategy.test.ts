@@ -44,9 +44,9 @@ describe('a plan', () => {
     expect(steps.filter((step) => step.kind === 'shift')).toEqual([{ kind: 'shift', weight: 1, watchSeconds: 0 }])
   })
 
-  test('of blue-green smokes the new fleet, switches and bakes', () => {
-    const plan = strategyNamed('blue-green').plan(input({}, { smoke: ['/health'], bakeSeconds: 600 }))
-    expect(plan.map((step) => step.kind)).toEqual(['launch', 'smoke', 'shift', 'bake'])
+  test('of blue-green switches and bakes', () => {
+    const plan = strategyNamed('blue-green').plan(input({}, { bakeSeconds: 600 }))
+    expect(plan.map((step) => step.kind)).toEqual(['launch', 'shift', 'bake'])
     const ramped = strategyNamed('blue-green').plan(input({}, { switch: 'ramp' }))
     expect(ramped.map((step) => step.kind)).toEqual(['launch', 'ramp', 'bake'])
   })

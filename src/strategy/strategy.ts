@@ -1,10 +1,10 @@
 import type { ReleaseService } from '../model/release.ts'
-import type { Step, StrategySettings } from '../model/strategy.ts'
+import type { StrategySettings, StrategyStep } from '../model/strategy.ts'
 
 /** A strategy is a pure plan: the engine acts on the steps in order, and only the engine. */
 export interface Strategy {
   readonly name: 'rolling' | 'blue-green' | 'canary'
-  plan(input: PlanInput): readonly Step[]
+  plan(input: PlanInput): readonly StrategyStep[]
 }
 
 export interface PlanInput {

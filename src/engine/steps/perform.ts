@@ -1,13 +1,14 @@
+import { smoke } from '../../gates/smoke.ts'
 import type { EngineContext } from '../context.ts'
 import type { PlannedStep } from '../plan.ts'
 import type { DeploymentRun } from '../run.ts'
 import type { Flow } from '../workflows/workflows.ts'
 import { bake } from './bake.ts'
 import { shrinkBase } from './base-fleet.ts'
+import { passGate } from './gate.ts'
 import { launch } from './launch.ts'
 import { ramp } from './ramp.ts'
 import { shift } from './shift.ts'
-import { smoke } from './smoke.ts'
 import { shiftWatched } from './watch.ts'
 
 /** Each as one durable step of its own name. */
@@ -25,7 +26,7 @@ function perform(context: EngineContext, run: DeploymentRun, { name, step }: Pla
     case 'launch':
       return launch(context, run, name, step.counts)
     case 'smoke':
-      return smoke(context, run, name, step.paths)
+      return passGate(context, run, name, smoke(step.paths))
     case 'shift':
       return step.watchSeconds === null || run.base === null
         ? shift(context, run, name, step.weight)
