@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { deploymentStates } from '../src/model/deployment.ts'
-
-const source = resolve(import.meta.dirname, '..', 'src')
+import { circlesOf, filesBelow, importsOf, isTest, textOf } from './source-files.ts'
 
 /** Which rooms of `src/` a room may import (DESIGN, Layout). Types may also come from the rooms in `typesOf`. */
 const rooms: Record<string, { readonly imports: readonly string[]; readonly typesOf?: readonly string[] }> = {
@@ -62,26 +60,11 @@ const implementations: readonly { readonly folder: string; readonly chosenBy: re
   { folder: 'databases/url', chosenBy: ['databases/database-hosts'] },
 ]
 
-interface Import {
-  readonly from: string
-  readonly to: string
-  readonly isType: boolean
-}
-
-function importsOf(file: string): readonly Import[] {
-  const text = readFileSync(file, 'utf8')
-  const pattern =
-    /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)|^import\s+'(\.[^']+)'/gm
-  return [...text.matchAll(pattern)].map((match) => ({
-    from: relative(source, file),
-    to: relative(source, resolve(dirname(file), match[2] ?? match[3] ?? match[4] ?? '')),
-    isType: match[1] !== undefined,
-  }))
-}
-
-const isTest = (file: string) => /\.(test|contract|fixture)\.ts$|(^|\/)(testing|fixtures?)(\/|\.ts$)/.test(file)
-const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-const imports = files.filter((file) => !isTest(file)).flatMap((file) => importsOf(join(source, file)))
+const files = filesBelow('src').map((file) => file.slice('src/'.length))
+const imports = filesBelow('src')
+  .filter((file) => !isTest(file))
+  .flatMap(importsOf)
+  .map(({ from, to, isType }) => ({ from: relative('src', from), to: relative('src', to), isType }))
 
 test('rooms import only the rooms below them', () => {
   const wrong = imports.filter(({ from, to, isType }) => {
@@ -91,6 +74,15 @@ test('rooms import only the rooms below them', () => {
     return !(rule?.imports.includes(other) || (isType && rule?.typesOf?.includes(other)))
   })
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
+})
+
+/**
+ * A file that needs itself to be understood is read in no direction. Types count: they tie files together as firmly, and
+ * what two need stands in a third one.
+ */
+test('no file imports itself by way of others, neither values nor types', () => {
+  const all = ['src', 'e2e', 'bench', 'scripts'].flatMap(filesBelow)
+  expect(circlesOf(all.flatMap(importsOf))).toEqual([])
 })
 
 test('an implementation is imported only by the file that chooses it', () => {
@@ -107,7 +99,7 @@ test('an implementation is imported only by the file that chooses it', () => {
 
 test('nothing is run through a shell but the commands that users wrote', () => {
   const wrong = files.filter((file) => {
-    const text = readFileSync(join(source, file), 'utf8')
+    const text = textOf(`src/${file}`)
     return /shell:\s*true|\bexecSync\(|\bexec\(\s*[`'"]|child_process'\)\.exec\b/.test(text)
   })
   expect(wrong).toEqual([])
@@ -117,7 +109,7 @@ test('the environment and the exit belong to the entry points', () => {
   const entry = /(^|\/)(main|process)\.ts$/
   const wrong = files.filter((file) => {
     if (entry.test(file) || isTest(file)) return false
-    const code = readFileSync(join(source, file), 'utf8').replace(/'[^'\n]*'|^\s*(\*|\/\/).*$/gm, '')
+    const code = textOf(`src/${file}`).replace(/'[^'\n]*'|^\s*(\*|\/\/).*$/gm, '')
     return /\bprocess\.(env|exit)\b/.test(code)
   })
   expect(wrong).toEqual([])
@@ -129,7 +121,7 @@ test('only the local target, the edges and who puts them together know addresses
   const blind = ['engine', 'gates', 'judge', 'model', 'store', 'strategy']
   const wrong = files.filter((file) => {
     if (isTest(file) || !blind.includes(file.split('/')[0] ?? '')) return false
-    return knowing.test(readFileSync(join(source, file), 'utf8').replace(/^\s*(\*|\/\/|\/\*\*).*$/gm, ''))
+    return knowing.test(textOf(`src/${file}`).replace(/^\s*(\*|\/\/|\/\*\*).*$/gm, ''))
   })
   expect(wrong).toEqual([])
   expect(imports.filter(({ from, to }) => blind.includes(from.split('/')[0] ?? '') && to.startsWith('edge/'))).toEqual(
@@ -143,7 +135,7 @@ test('what is known of a state stands in its one table', () => {
   const listed = new RegExp(`${state},\\s*${state}|=== ${state}\\s*\\|\\|[^;\\n]*=== ${state}`)
   const wrong = files.filter((file) => {
     if (file === 'model/deployment.ts' || isTest(file)) return false
-    return listed.test(readFileSync(join(source, file), 'utf8'))
+    return listed.test(textOf(`src/${file}`))
   })
   expect(wrong).toEqual([])
 })

@@ -58,7 +58,7 @@ try {
   if (keep) {
     say(`left running: http://127.0.0.1:${port}/ and its control plane`)
     say(`look around: cd ${project} && SLUICE_HOME=${home} sluice status`)
-    say(`stop it:     cd ${project} && SLUICE_HOME=${home} sluice down --all && rm -r ${root}`)
+    say(`stop it:     cd ${project} && SLUICE_HOME=${home} sluice down --all && chmod -R u+w ${root} && rm -r ${root}`)
   }
 } catch (error) {
   facts.check('the story was told to its end', false, error instanceof Error ? error.message : String(error))

@@ -40,7 +40,3 @@ function reasonOf(reason: unknown): string | null {
   const { code, message } = reason as Record<string, unknown>
   return `${String(code)}: ${String(message)}`
 }
-
-export function percent(share: unknown): string {
-  return `${(Number(share) * 100).toFixed(1)} %`
-}

@@ -51,7 +51,7 @@ export interface LatencyChange {
 }
 
 /** The weights of every fixed-step policy here: 5, 25 and 50 % for five minutes each, then all. */
-export const fixedSteps = { steps: [5, 25, 50], stepSeconds: 300 } as const
+const fixedSteps = { steps: [5, 25, 50], stepSeconds: 300 } as const
 
 export function policyOf(scenario: Scenario): JudgePolicy {
   switch (scenario.policy) {

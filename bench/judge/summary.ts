@@ -2,11 +2,6 @@ import { median, percentile } from '../../e2e/support/stats.ts'
 import type { Scenario } from './scenario.ts'
 import type { RunResult } from './simulate.ts'
 
-export interface Timing {
-  readonly median: number
-  readonly within: number
-}
-
 /** Figures over all runs; a time that never came counts as `seconds` + 1. */
 export interface Summary {
   readonly scenario: string

@@ -1,2 +1,1 @@
-export { ApiClient, type ClientOptions, type ControlPlaneInfo, type Followed } from './client/client.ts'
-export type { ControlAddress } from './client/transport.ts'
+export { ApiClient } from './client/client.ts'

@@ -25,7 +25,7 @@ export type Identify = (token: string) => Omit<Actor, 'label'> | null
 export type Guard = MiddlewareHandler<ApiEnv>
 
 /** 127.0.0.1 and its names. A page from anywhere can make a browser talk to it: only who means this machine is heard. */
-export const localDoor: Door = {
+const localDoor: Door = {
   kind: 'local',
   isNamed: (host) => /^(?:127\.0\.0\.1|localhost|\[::1\])$/i.test(host),
 }

@@ -54,7 +54,7 @@ export async function pruneDevelopmentPackages(installer: Installer, context: In
   if (installer.prune !== null) await step(installer.prune, installer, context)
 }
 
-export async function explainMissing<T>(program: string, work: () => Promise<T>): Promise<T> {
+async function explainMissing<T>(program: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {

@@ -101,7 +101,7 @@ function sizeText(bytes: number): string {
   return `${Number((bytes / factor).toFixed(2))} ${unit}`
 }
 
-export function tooLarge(path: string, maxBytes: number): SluiceError {
+function tooLarge(path: string, maxBytes: number): SluiceError {
   return new SluiceError(
     'BUILD_TOO_LARGE',
     `the build output is larger than ${sizeText(maxBytes)} (reached at ${path})`,

@@ -4,8 +4,6 @@ import { join, relative } from 'node:path'
 import type { BuildService } from '../model/build-service.ts'
 import { SluiceError } from '../model/error.ts'
 import { limitedLog } from '../support/lines.ts'
-import type { BuildFolder } from './build-folder.ts'
-import type { BuildRequest } from './builder.ts'
 import { assertSucceeded, shell } from './command.ts'
 import { provideFetchedPrograms } from './fetched-programs.ts'
 import { install, pruneDevelopmentPackages } from './install.ts'
@@ -13,16 +11,7 @@ import { type Installer, installersFor } from './installer.ts'
 import { isInside } from './manifest.ts'
 import { engineWarning } from './node-version.ts'
 import { collectNodeModules, collectOutput, nodeModulesRule, resolveLinks } from './output.ts'
-import { makeTools, programsFolder, type Tools } from './tools.ts'
-
-export interface ServicesOptions {
-  readonly request: BuildRequest
-  readonly folder: BuildFolder
-  readonly signal: AbortSignal
-  readonly caches: string
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly execPath: string
-}
+import { makeTools, programsFolder, type Tools, type ToolsOptions } from './tools.ts'
 
 interface PreparedService {
   readonly service: BuildService
@@ -31,7 +20,7 @@ interface PreparedService {
 }
 
 /** Installs, runs the build commands and collects what they made in `folder.artifact`. */
-export async function buildServices(options: ServicesOptions): Promise<void> {
+export async function buildServices(options: ToolsOptions): Promise<void> {
   const { request, folder } = options
   const { source, artifact } = folder
   const lines = limitedLog(request.onLine)
@@ -46,7 +35,7 @@ export async function buildServices(options: ServicesOptions): Promise<void> {
 
 async function prepare(
   service: BuildService,
-  options: ServicesOptions,
+  options: ToolsOptions,
   say: (line: string) => void,
 ): Promise<PreparedService> {
   const { source } = options.folder

@@ -4,11 +4,20 @@ import type { BuildService } from '../model/build-service.ts'
 import type { LineSink } from '../support/lines.ts'
 import { buildEnvironment, ownNodeFolder } from './build-environment.ts'
 import type { BuildFolder } from './build-folder.ts'
+import type { BuildRequest } from './builder.ts'
 import { type CommandResult, runCommand } from './command.ts'
 import type { InstallContext } from './install.ts'
 import { InstallCache } from './install-cache.ts'
 import { nodeVersionIn } from './node-version.ts'
-import type { ServicesOptions } from './services.ts'
+
+export interface ToolsOptions {
+  readonly request: BuildRequest
+  readonly folder: BuildFolder
+  readonly signal: AbortSignal
+  readonly caches: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly execPath: string
+}
 
 /** What the steps of one service work with: its Node, its environment, where output goes. */
 export interface Tools {
@@ -20,7 +29,7 @@ export interface Tools {
   run(argv: readonly [string, ...string[]], cwd: string): Promise<CommandResult>
 }
 
-export async function makeTools(service: BuildService, options: ServicesOptions, lines: LineSink): Promise<Tools> {
+export async function makeTools(service: BuildService, options: ToolsOptions, lines: LineSink): Promise<Tools> {
   const { request, folder, signal, caches, environment, execPath } = options
   const { nodePath } = service
   const nodeVersion = nodePath === undefined ? process.version : await nodeVersionIn(nodePath, signal)

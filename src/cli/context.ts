@@ -4,12 +4,12 @@ import { clientFor, ensureControlPlane } from '../control/start.ts'
 import { SluiceError } from '../model/error.ts'
 import { homeAt } from '../support/home.ts'
 import { userName } from '../support/user-name.ts'
+import type { CliOptions } from './cli-options.ts'
 import type { Context } from './command.ts'
 import { assertNotInterrupted, interruptedError, unlessInterrupted } from './interruption.ts'
 import { livingHere } from './living-here.ts'
 import type { Terminal } from './progress/view.ts'
 import { remoteClient, remoteUrl } from './remote.ts'
-import type { CliOptions } from './run-cli.ts'
 import { readable } from './words.ts'
 
 export interface Globals {

@@ -24,7 +24,7 @@ export function cliManual(commands: readonly Command[]): string {
     '<!-- Made by `npm run generate` from src/cli/commands/index.ts. -->',
     '',
     'Standard output carries the answer alone, everything else goes to standard error. Without a terminal, with `CI` set or',
-    'with `--no-input` nothing is ever asked. Ctrl-C detaches from a deployment, which goes on; `demo` stops all that it started.',
+    'with `--no-input` nothing is ever asked. Ctrl-C detaches from a deployment, which goes on.',
     '',
     '## Options of every command',
     '',

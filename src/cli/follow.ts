@@ -3,9 +3,9 @@ import type { Deployment } from '../engine/engine.ts'
 import { cameToNothing, type Outcome } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import type { Answer, Context } from './command.ts'
+import { logTail } from './log-tail.ts'
 import { lineView } from './progress/line-view.ts'
 import { liveView } from './progress/live-view.ts'
-import { logTail } from './run-cli.ts'
 import { duration, partsOf } from './words.ts'
 
 export interface FollowOptions {

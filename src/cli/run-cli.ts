@@ -1,25 +1,14 @@
-import type { ReadStream, WriteStream } from 'node:tty'
 import { isSluiceError, SluiceError } from '../model/error.ts'
 import type { Home } from '../support/home.ts'
+import type { CliOptions } from './cli-options.ts'
 import type { Answer, Command, Context } from './command.ts'
 import { commands } from './commands/index.ts'
 import { type Globals, makeContext } from './context.ts'
 import { unlessInterrupted } from './interruption.ts'
 import { knownError } from './known-error.ts'
+import { logTail } from './log-tail.ts'
 import { parse } from './parse.ts'
 import { readable } from './words.ts'
-
-export interface CliOptions {
-  readonly argv: readonly string[]
-  readonly cwd: string
-  readonly environment: NodeJS.ProcessEnv
-  readonly execPath: string
-  readonly platform: NodeJS.Platform
-  readonly stdin: ReadStream
-  readonly stdout: WriteStream
-  readonly stderr: WriteStream
-  readonly interrupted: AbortSignal
-}
 
 /** Runs one command; answers the exit code when everything was printed. */
 export async function runCli(options: CliOptions): Promise<number> {
@@ -87,9 +76,4 @@ function printError(options: CliOptions, error: unknown, home: Home | null, isMa
   if ((argv.includes('-v') || argv.includes('--verbose')) && !isSluiceError(error) && error instanceof Error)
     stderr.write(`${error.stack}\n`)
   return known.exitCode
-}
-
-export function logTail(details: Readonly<Record<string, unknown>> | undefined): readonly string[] {
-  const tail = details?.logTail
-  return Array.isArray(tail) ? tail.map(String).slice(-40) : []
 }

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { durationPattern, durationMs as millisecondsOf } from '../config/units.ts'
 import { SluiceError } from '../model/error.ts'
 import { displayWidth } from './progress/width.ts'
 
@@ -19,13 +20,12 @@ export function partsOf(key: string): { readonly project: string; readonly name:
   return { project: key.slice(0, Math.max(0, point)), name: key.slice(point + 1) }
 }
 
-/** `90s`, `10m`, `2h` in milliseconds. */
+/** Milliseconds of a flag's duration, written as in the configuration. */
 export function durationMs(text: string, flag: string): number {
-  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
-  if (number === undefined) {
-    throw new SluiceError('USAGE', `${flag} ${text} is no duration`, { hint: 'write 90s, 10m or 2h' })
+  if (!durationPattern.test(text)) {
+    throw new SluiceError('USAGE', `${flag} ${text} is no duration`, { hint: 'write 90s, 10m or 1h30m' })
   }
-  return Number(number) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
+  return millisecondsOf(text)
 }
 
 /** Subjects of commits and lines of logs may hold what commands a terminal: it is told, not done. */

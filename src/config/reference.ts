@@ -67,7 +67,7 @@ const sections: readonly { readonly title: string; readonly prefix: string }[] =
 ]
 
 /** The tables of `docs/configuration.md`: each key in the section with the longest fitting prefix. */
-export function referenceTables(): string {
+function referenceTables(): string {
   const keys = referenceKeys()
   const isIn = (path: string, prefix: string) => prefix === '' || path.startsWith(`${prefix}.`)
   const sectionOf = (path: string) =>

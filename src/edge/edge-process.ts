@@ -84,7 +84,7 @@ export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge>
     )
   }
   let child = living === null ? await spawnEdge({ directory, program, env }) : null
-  const until = Date.now() + deadlineMs
+  const until = performance.now() + deadlineMs
   for (;;) {
     signal?.throwIfAborted()
     try {
@@ -99,7 +99,7 @@ export async function adoptOrStartEdge(options: StartEdgeOptions): Promise<Edge>
       if (child === null && isAlone) child = await spawnEdge({ directory, program, env })
       // Another start may have been first: then its edge is the one.
       const isLost = child?.hasEnded && isAlone
-      if (isLost || Date.now() > until) throw await startFailed(directory, child, error)
+      if (isLost || performance.now() > until) throw await startFailed(directory, child, error)
       await sleep(10, undefined, signal === undefined ? {} : { signal })
     }
   }

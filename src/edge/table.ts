@@ -38,7 +38,7 @@ function assertFence(next: RouteTable, current: RouteTable | undefined): void {
 }
 
 /** What is wrong with one table taken alone. */
-export function tableProblems(table: RouteTable): Problem[] {
+function tableProblems(table: RouteTable): Problem[] {
   const problems: Problem[] = []
   const expectThat = (fine: boolean, path: string, message: string) => {
     if (!fine) problems.push({ path, message })
@@ -132,7 +132,7 @@ function serviceProblems(service: RoutedService, at: string): Problem[] {
 }
 
 /** What cannot be true of all environments at once: two owners of a route, or of a port. */
-export function routeConflicts(tables: readonly RouteTable[]): Problem[] {
+function routeConflicts(tables: readonly RouteTable[]): Problem[] {
   const problems: Problem[] = []
   const routes = new Map<string, string>()
   const ports = new Map<number, { readonly use: string; readonly environment: string }>()
@@ -168,7 +168,7 @@ export function routeConflicts(tables: readonly RouteTable[]): Problem[] {
 }
 
 /** Distinct routes of all releases of a table: what the environment answers for on its listeners. */
-export function routeKeys(table: RouteTable): Set<string> {
+function routeKeys(table: RouteTable): Set<string> {
   return new Set(
     table.releases.flatMap((release) => release.services.flatMap((service) => service.routes.map(routeKey))),
   )

@@ -90,13 +90,13 @@ function rollbackFailed(environment: string, because: SluiceError, failure: Slui
   })
 }
 
-export function outcomeOf(reason: SluiceError, hadTraffic: boolean): Outcome {
+function outcomeOf(reason: SluiceError, hadTraffic: boolean): Outcome {
   if (reason.code === 'CANCELLED') return 'cancelled'
   if (reason.code === 'SUPERSEDED') return 'superseded'
   return hadTraffic ? 'rolled-back' : 'failed'
 }
 
-export function toSluiceError(error: unknown): SluiceError {
+function toSluiceError(error: unknown): SluiceError {
   if (isSluiceError(error)) return error
   const message = messageOf(error)
   return new SluiceError('UNEXPECTED', `the deployment met an error of ours: ${message}`, {

@@ -14,8 +14,8 @@ import type {
   RollbackCheck,
   RollbackRequest,
 } from './engine.ts'
-import { resolveEnvironment } from './environments.ts'
 import { promoteWaiting } from './promote.ts'
+import { resolveEnvironment } from './resolve-environment.ts'
 import { assertRollback, checkRollback, findMoving } from './rollback-check.ts'
 
 export function deploymentsOf(context: EngineContext): Deployments {

@@ -2,7 +2,7 @@ import type { JudgeCapabilities, JudgedSecond, JudgePolicy } from '../judge/inde
 import type { Sample } from '../model/sample.ts'
 import { findEvidence, listEvidence } from '../store/judge-states.ts'
 import type { EngineContext } from './context.ts'
-import type { JudgedPhase } from './judgement/kept.ts'
+import type { JudgedPhase } from './judgement/judged-phase.ts'
 
 /** What a judgement began with. */
 export interface DossierHead {

@@ -5,8 +5,7 @@ import { credentialsIn, maskCredentials, passwordsIn } from '../secrets/credenti
 import { type Mask, masker } from '../secrets/mask.ts'
 import { countReleases, listReleaseRecords } from '../store/releases.ts'
 import { countSecretVersions, listSecretVersions } from '../store/secrets.ts'
-import type { EngineContext } from './context.ts'
-import { secretContext } from './secret-values.ts'
+import { type SecretSource, secretContext } from './secret-values.ts'
 
 /** Hides what an environment's programs were given and nobody may read, in logs, output and errors. */
 export interface EnvironmentMasks {
@@ -17,10 +16,7 @@ export interface EnvironmentMasks {
   of(environment: string, more?: readonly string[]): Promise<Mask>
 }
 
-export function environmentMasks(
-  context: Pick<EngineContext, 'database' | 'secrets'>,
-  hosts: Pick<DatabaseHosts, 'credentials'>,
-): EnvironmentMasks {
+export function environmentMasks(context: SecretSource, hosts: Pick<DatabaseHosts, 'credentials'>): EnvironmentMasks {
   const known = new Map<string, { readonly revision: string; readonly values: readonly string[] }>()
 
   const valuesOf = async (environment: string): Promise<readonly string[]> => {
@@ -59,7 +55,7 @@ function maskedValue(value: unknown, mask: Mask): unknown {
 }
 
 /** Neither is ever taken away, so that counts tell of every change. */
-async function revisionOf({ database }: Pick<EngineContext, 'database'>, environment: string): Promise<string> {
+async function revisionOf({ database }: Pick<SecretSource, 'database'>, environment: string): Promise<string> {
   const counts = [countSecretVersions(database, environment), countReleases(database, environment)]
   return (await Promise.all(counts)).join(' ')
 }
@@ -70,10 +66,7 @@ function credentialsOf({ services, database }: ReleaseRecord): readonly string[]
   return [...services.flatMap(({ env }) => credentialsIn(env)), ...commands.flatMap(passwordsIn), ...url]
 }
 
-async function secretsOf(
-  { database, secrets }: Pick<EngineContext, 'database' | 'secrets'>,
-  environment: string,
-): Promise<readonly string[]> {
+async function secretsOf({ database, secrets }: SecretSource, environment: string): Promise<readonly string[]> {
   const stored = await listSecretVersions(database, environment)
   return stored.flatMap(({ name, ciphertext }) => {
     if (ciphertext === null) return []

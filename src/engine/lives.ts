@@ -11,13 +11,13 @@ import { shift } from './phases/shift.ts'
 import { standBy } from './phases/stand-by.ts'
 
 /** From a source to a serving release, or back to where it was. */
-export const deployPhases: readonly Phase[] = [prepare, admitDeploy, migrate, launch, shift, bake, settle]
+const deployPhases: readonly Phase[] = [prepare, admitDeploy, migrate, launch, shift, bake, settle]
 
 /**
  * Back to a release that served. A deployment that moves traffic was told already (a message, sent before this began) and
  * takes its own traffic back; what is left to do then is to wait for it and to see the result.
  */
-export const rollbackPhases: readonly Phase[] = [standBy, admitRollback, arrive, launch, shift, settleRollback]
+const rollbackPhases: readonly Phase[] = [standBy, admitRollback, arrive, launch, shift, settleRollback]
 
 export const lives: Readonly<Record<DeploymentKind, readonly Phase[]>> = {
   deploy: deployPhases,

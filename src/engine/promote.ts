@@ -6,9 +6,10 @@ import { findJudgeState } from '../store/judge-states.ts'
 import type { EngineContext } from './context.ts'
 import { deploymentView } from './deployment-views.ts'
 import type { PromotionAsked } from './engine.ts'
-import { resolveEnvironment } from './environments.ts'
-import type { JudgedPhase, Kept } from './judgement/kept.ts'
+import type { JudgedPhase } from './judgement/judged-phase.ts'
+import type { Kept } from './judgement/kept.ts'
 import { stillUnknown } from './judgement/promotion.ts'
+import { resolveEnvironment } from './resolve-environment.ts'
 
 /** Ends what remains of a canary's or a bake's wait, and says what is unknown then. A message: the workflow acts on it. */
 export async function promoteWaiting(context: EngineContext, actor: Actor, wanted: string): Promise<PromotionAsked> {

@@ -69,10 +69,7 @@ async function runningReleases(
  * Of one environment's releases, newest first: those that serve, are warm, on hold, running or being deployed; the newest
  * that served, as many as the environment keeps for rollback; and as many as keep their assets served for open tabs.
  */
-export function neededReleases(
-  releases: readonly ReleaseWithUse[],
-  running: ReadonlySet<string>,
-): readonly ReleaseWithUse[] {
+function neededReleases(releases: readonly ReleaseWithUse[], running: ReadonlySet<string>): readonly ReleaseWithUse[] {
   const settings = releases[0]?.record
   const keep = Math.max(settings?.keepReleases ?? KEEP_RELEASES, 1 + (settings?.keepAssetsOfReleases ?? 0))
   const served = new Set(releases.filter((release) => release.hasServed).slice(0, keep))

@@ -4,7 +4,7 @@ import { ensureEnvironment } from '../store/environments.ts'
 import { insertSecret, listNewestSecrets } from '../store/secrets.ts'
 import type { EngineContext } from './context.ts'
 import type { Secrets } from './engine.ts'
-import { resolveEnvironment } from './environments.ts'
+import { resolveEnvironment } from './resolve-environment.ts'
 import { secretContext } from './secret-values.ts'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/

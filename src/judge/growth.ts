@@ -1,11 +1,12 @@
+import { lateSeconds } from './feed.ts'
 import type { JudgeInput } from './judge.ts'
 import { firstWeightCap, riskWeight, routable, scarcity, upperBound, weightCap } from './ramp.ts'
 import { isTrafficUnknown, rateNow, reportedWeight, requestRate, waited } from './rates.ts'
 import type { JudgeState } from './state.ts'
-import { isGap, lateSeconds } from './watermark.ts'
+import { isGap } from './watermark.ts'
 
 /** 1 − δ of the ramp's upper bound. */
-export const RAMP_DELTA = 0.1
+const RAMP_DELTA = 0.1
 /** The evidence gate: promoted when at most this much more than the old release can still be failing. */
 export const GATE_MARGIN = 0.01
 

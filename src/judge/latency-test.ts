@@ -1,9 +1,9 @@
 import { type LatencyHistogram, latencyUpperBoundMs } from '../model/sample.ts'
+import type { Feed } from './feed.ts'
 import type { LatencyBaseline } from './latency-baseline.ts'
 import { logSumExp } from './numbers.ts'
 import type { Arrivals } from './robust-test.ts'
 import { spread } from './spread.ts'
-import type { Feed } from './watermark.ts'
 
 /**
  * Slower? Five thresholds T (the old release's p50 to p99 before the rollout); a request of the new release counts as slow

@@ -37,7 +37,7 @@ export function startLevelTest(limit: number, second: number, cap: number | null
   }
 }
 
-export function levelRate(limit: number, index: number): number {
+function levelRate(limit: number, index: number): number {
   return Math.min(limit * (multiples[index] ?? 1), 1 - (1 - Math.min(limit, 0.9)) * 0.03)
 }
 

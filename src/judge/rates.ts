@@ -1,8 +1,9 @@
+import { lateSeconds } from './feed.ts'
 import { guessRate } from './old-rate.ts'
 import { recent } from './seconds.ts'
 import type { JudgeState } from './state.ts'
 import { weightOver } from './told-weights.ts'
-import { isGap, lateSeconds } from './watermark.ts'
+import { isGap } from './watermark.ts'
 
 /** The old release's failure rate now: p̂, or what its last 30 s show when they are worse and more than 200 requests. */
 export function rateNow(state: JudgeState): number {

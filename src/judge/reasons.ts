@@ -1,4 +1,5 @@
 import type { Reason } from '../model/verdict.ts'
+import { lateSeconds } from './feed.ts'
 import { GATE_MARGIN, type Growth } from './growth.ts'
 import { slowestQuantile } from './latency-test.ts'
 import { thresholdsOf } from './policy.ts'
@@ -8,7 +9,6 @@ import { routeCounts } from './route-watch.ts'
 import { confirmEvidence, lookedFor, requestsForDecision } from './second-look.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { factor } from './timeline.ts'
-import { lateSeconds } from './watermark.ts'
 import { count, failures, percent, risk, riskRatio, seconds } from './words.ts'
 
 /** Counts and the risk ratio, as every reason that acts carries them. */

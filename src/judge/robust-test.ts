@@ -1,8 +1,8 @@
 import { WINSOR_FACTOR } from './dispersion.ts'
 import { fastRatios, LOG_FAST_COUNT, labelBet } from './fast-test.ts'
+import type { Feed } from './feed.ts'
 import { logSumExp, median } from './numbers.ts'
 import { spread } from './spread.ts'
-import type { Feed } from './watermark.ts'
 
 /**
  * The ROBUST test may roll back. It makes the label bets of the fast test, but on cells of 10 s, and distrusts each cell:
@@ -68,7 +68,7 @@ export function startRobustTest(options: {
 }
 
 /** Cells long enough for about four requests, so that scarce traffic is not skipped: 10 s above 0.4 requests/s. */
-export function cellSecondsFor(requestsPerSecond: number): number {
+function cellSecondsFor(requestsPerSecond: number): number {
   if (requestsPerSecond <= 0) return CELL_SECONDS
   return CELL_SECONDS * Math.min(12, Math.max(1, Math.ceil(0.4 / requestsPerSecond)))
 }

@@ -1,4 +1,5 @@
 import { bestFastRatio, labelBet, levelBets, startFastTest } from './fast-test.ts'
+import { lateSeconds } from './feed.ts'
 import type { JudgeInput } from './judge.ts'
 import { latencyEvidence, startLatencyTest } from './latency-test.ts'
 import { bestLevelRate, levelEvidence, startLevelTest } from './level-test.ts'
@@ -14,7 +15,6 @@ import { serving } from './served.ts'
 import { startTests } from './start.ts'
 import type { Cause, Doubt, JudgeState } from './state.ts'
 import { clearSuspects, suspectInstances } from './suspects.ts'
-import { lateSeconds } from './watermark.ts'
 
 /**
  * The second look. An alarm withdraws all traffic for 10 s, in which suspect instances are replaced; then as little traffic as

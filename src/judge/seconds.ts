@@ -1,5 +1,5 @@
+import type { Feed } from './feed.ts'
 import { spread } from './spread.ts'
-import type { Feed } from './watermark.ts'
 
 /**
  * The arrival seconds of the last two minutes and of all that is not known yet, as parallel arrays that are reused in a circle: the

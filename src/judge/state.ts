@@ -1,6 +1,7 @@
 import type { JudgeAction } from '../model/verdict.ts'
 import type { BusinessTest } from './business-test.ts'
 import type { FastTest, LevelBets } from './fast-test.ts'
+import type { Feed } from './feed.ts'
 import type { JudgePolicy } from './judge.ts'
 import type { LatencyBaseline } from './latency-baseline.ts'
 import type { LatencyTest } from './latency-test.ts'
@@ -16,7 +17,6 @@ import type { Seconds } from './seconds.ts'
 import type { Suspects } from './suspects.ts'
 import type { Timeline } from './timeline.ts'
 import type { ToldWeights } from './told-weights.ts'
-import type { Feed } from './watermark.ts'
 import type { WebVitalsTest } from './web-vitals-test.ts'
 
 /**
@@ -81,7 +81,7 @@ export interface JudgeState {
   timeline: Timeline
 }
 
-export const phases = ['probing', 'open', 'withdrawn', 'confirming', 'promoted', 'rolled-back'] as const
+const phases = ['probing', 'open', 'withdrawn', 'confirming', 'promoted', 'rolled-back'] as const
 export type Phase = (typeof phases)[number]
 
 export interface Totals {

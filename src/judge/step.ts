@@ -1,6 +1,7 @@
 import type { Reason } from '../model/verdict.ts'
 import { businessEvidence } from './business-test.ts'
 import { fastEvidence } from './fast-test.ts'
+import { feedOf, lateSeconds } from './feed.ts'
 import { type Growth, growth, isHeldBack, nextWeight } from './growth.ts'
 import { ingest } from './ingest.ts'
 import type { Decision, JudgeInput } from './judge.ts'
@@ -46,7 +47,7 @@ import { eject, ejectable, pendingEjections, startSuspects } from './suspects.ts
 import { addPoint, isDue, UNKNOWN } from './timeline.ts'
 import { noteWeight } from './told-weights.ts'
 import { upToDate } from './upgrade.ts'
-import { feedOf, lateSeconds, newestEnd, watermark } from './watermark.ts'
+import { newestEnd, watermark } from './watermark.ts'
 import { webVitalsEvidence } from './web-vitals-test.ts'
 import { failures, risk } from './words.ts'
 

@@ -11,7 +11,7 @@ export interface Timeline {
   lastAction: number
 }
 
-export const timelineColumns = ['fast', 'robust', 'confirm', 'absolute', 'latency', 'business', 'routing'] as const
+const timelineColumns = ['fast', 'robust', 'confirm', 'absolute', 'latency', 'business', 'routing'] as const
 const MOST = 240
 
 export function startTimeline(): Timeline {

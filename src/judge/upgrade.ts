@@ -1,5 +1,5 @@
+import { punctual } from './feed.ts'
 import type { JudgeState } from './state.ts'
-import { punctual } from './watermark.ts'
 
 /** What a state of version 1 (Sluice 0.1) lacks; it knew only news that come at once. */
 type Former = Omit<JudgeState, 'version'> & { readonly version: 1 }

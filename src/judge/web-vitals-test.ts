@@ -29,7 +29,7 @@ interface VitalTest {
 const oddsRatios = [1.4, 2, 3.5, 8] as const
 const SIZE = 2 * oddsRatios.length
 const BLOCK_SECONDS = 5
-export const vitalNames = ['lcp', 'inp', 'cls'] as const
+const vitalNames = ['lcp', 'inp', 'cls'] as const
 
 export function startWebVitalsTest(second: number, cap: number): WebVitalsTest {
   const vital = (): VitalTest => ({
@@ -80,6 +80,6 @@ export function webVitalsEvidence(test: WebVitalsTest): number {
   return logSumExp(vitalNames.map((name) => vitalEvidence(test, name))) - Math.log(vitalNames.length)
 }
 
-export function vitalEvidence(test: WebVitalsTest, name: (typeof vitalNames)[number]): number {
+function vitalEvidence(test: WebVitalsTest, name: (typeof vitalNames)[number]): number {
   return logSumExp(test.vitals[name].sums) - Math.log(SIZE)
 }

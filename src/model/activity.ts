@@ -3,7 +3,7 @@
  * whole environment (its frame is changed), or nothing (a backup runs beside everything). What needs something waits for
  * what needs something.
  */
-export const activityNeeds = ['traffic', 'environment', 'nothing'] as const
+const activityNeeds = ['traffic', 'environment', 'nothing'] as const
 export type ActivityNeeds = (typeof activityNeeds)[number]
 
 /** What is known of all activities of one kind. */

@@ -91,7 +91,7 @@ const unexpected: ErrorKind = { exitCode: 1, status: 500 }
 const unavailable: ErrorKind = { exitCode: 1, status: 503 }
 
 /** Every code there is. A new failure gets a line here first. */
-export const errorCodes = {
+const errorCodes = {
   UNEXPECTED: unexpected,
   USAGE: usage,
   // configuration
@@ -108,7 +108,6 @@ export const errorCodes = {
   // permission and state
   UNAUTHORIZED: { exitCode: 3, status: 401 },
   FORBIDDEN_HOST: refused,
-  RELEASE_ON_HOLD: conflict,
   TREE_DIRTY: conflict,
   STATE_CONFLICT: conflict,
   FENCED: conflict,

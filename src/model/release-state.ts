@@ -1,3 +1,3 @@
 /** Where a release stands. */
-export const releaseStates = ['prepared', 'serving', 'warm', 'kept', 'on-hold', 'pruned'] as const
+const releaseStates = ['prepared', 'serving', 'warm', 'kept', 'on-hold', 'pruned'] as const
 export type ReleaseState = (typeof releaseStates)[number]

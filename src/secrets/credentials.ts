@@ -43,7 +43,7 @@ const secretValues = [
 ]
 
 /** By its name: `API_KEY`, `dbPassword`, `SENTRY_DSN`. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   return wordsOf(name).some((word) => secretWords.has(word)) || /secret|password|passwd|apikey|token/i.test(name)
 }
 

@@ -33,10 +33,6 @@ export function getEnvironment(database: Database, key: string): Promise<Environ
   return database.selectFrom('environments').selectAll().where('key', '=', key).executeTakeFirstOrThrow()
 }
 
-export function findEnvironment(database: Database, key: string): Promise<EnvironmentRow | undefined> {
-  return database.selectFrom('environments').selectAll().where('key', '=', key).executeTakeFirst()
-}
-
 export function listEnvironments(database: Database): Promise<EnvironmentRow[]> {
   return database.selectFrom('environments').selectAll().orderBy('key').execute()
 }

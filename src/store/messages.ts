@@ -2,7 +2,7 @@ import type { Database } from './database.ts'
 import { jsonb } from './jsonb.ts'
 
 /** Everything a running activity can be told. A message stays: a restarted workflow reads it again. */
-export const messageKinds = ['cancel', 'roll-back', 'supersede', 'replace', 'end-bake', 'answer', 'promote'] as const
+const messageKinds = ['cancel', 'roll-back', 'supersede', 'replace', 'end-bake', 'answer', 'promote'] as const
 export type MessageKind = (typeof messageKinds)[number]
 
 export interface Message {

@@ -3,7 +3,7 @@ import type { PlanInput } from './strategy.ts'
 type Service = PlanInput['services'][number]
 
 /** Services that run at all: jobs have no instances, static ones none of their own. */
-export function hasInstances(service: Pick<Service, 'kind'>): boolean {
+function hasInstances(service: Pick<Service, 'kind'>): boolean {
   return service.kind === 'web' || service.kind === 'worker'
 }
 

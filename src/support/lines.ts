@@ -6,7 +6,7 @@ export interface LineSink {
   add(line: string): void
 }
 
-export const longestLineBytes = 8 * 1024
+const longestLineBytes = 8 * 1024
 const longestLogBytes = 8 * 1024 * 1024
 
 /** How a line ends that was cut, and by whom ever: what is masked has to know, for the cut may go through a secret. */

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { isSluiceError, type SluiceError } from '../model/error.ts'
 import type { ReleaseRecord, ReleaseService } from '../model/release.ts'
 import type { TrafficSplit } from '../model/traffic-split.ts'
 import { sleep } from '../support/clock.ts'
+import { patiently } from '../support/testing/patiently.ts'
 import type { LogLine, MutationOptions, Target } from './target.ts'
 
 /** A target with nothing on it yet, and the means to look at it from outside. */
@@ -213,7 +215,7 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
       { what: 'never opens its port', env: { APP_NEVER_LISTEN: '1' }, code: 'INSTANCE_NOT_LISTENING' },
       { what: 'opens another port', env: { APP_PORT: '0' }, code: 'INSTANCE_NOT_LISTENING' },
       { what: 'answers its health path with 500', env: { APP_HEALTH_STATUS: '500' }, code: 'INSTANCE_UNHEALTHY' },
-      { what: 'never answers its health path', env: { APP_HEALTH_DELAY_MS: '60000' }, code: 'INSTANCE_NEVER_READY' },
+      { what: 'never answers its health path', env: { APP_HEALTH_DELAY_MS: '600000' }, code: 'INSTANCE_NEVER_READY' },
       {
         what: 'crashes while it boots',
         env: { APP_CRASH_AFTER_MS: '0', APP_EXIT_CODE: '3' },
@@ -223,12 +225,12 @@ export function testTarget({ name, create, skip = [] }: TargetContract): void {
     for (const { what, env, code } of faults) {
       it(`a release that ${what} fails with its own error, its log and nothing left behind`, async () => {
         await serve(world.release({ id: 'r1' }))
-        const failure = await target.fleets
-          .scale(world.release({ id: 'r2', env, readyMs: 900 }), { web: 2 }, options())
-          .then(
+        const scale = (readyMs: number) =>
+          target.fleets.scale(world.release({ id: 'r2', env, readyMs }), { web: 2 }, options()).then(
             () => null,
             (error: unknown) => error,
           )
+        const failure = await patiently(900, scale, (error) => isSluiceError(error) && saysThatItStarted(error, code))
         expect(failure).toMatchObject({
           code,
           hint: expect.any(String),
@@ -344,8 +346,13 @@ function optionsAt({ capabilities: { pace } }: Target, given: Partial<MutationOp
   return options({ deadlineMs: 5 * (pace.launchMs + pace.shiftMs + pace.quietMs), ...given })
 }
 
+/** It had the time to get as far as its own error: how long that takes is a matter of the machine. */
+function saysThatItStarted({ code, details }: SluiceError, expected: string): boolean {
+  return code === expected && JSON.stringify(details.logTail ?? []).includes('started, pid')
+}
+
 export function options(given: Partial<MutationOptions> = {}): MutationOptions {
-  return { signal: new AbortController().signal, deadlineMs: 30_000, fence: 1, ...given }
+  return { signal: new AbortController().signal, deadlineMs: 120_000, fence: 1, ...given }
 }
 
 /** Waiting for its whole drain would take longer than anything in these cases may. */
@@ -379,7 +386,7 @@ function releaseOf(text: string): string {
 }
 
 async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000
+  const deadline = performance.now() + 120_000
   while (!(await check())) {
     if (performance.now() > deadline) throw new Error(`never became true: ${check.toString()}`)
     await sleep(20)

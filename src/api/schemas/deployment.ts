@@ -3,7 +3,7 @@ import { deploymentStates } from '../../model/deployment.ts'
 import { judgeActions } from '../../model/verdict.ts'
 import { listOf, timestamp } from './common.ts'
 
-export const errorSchema = z
+const errorSchema = z
   .object({
     code: z.string(),
     message: z.string(),
@@ -36,7 +36,7 @@ const reasonSchema = z.object({
   expectedSeconds: z.number().exactOptional(),
 })
 
-export const verdictSchema = z
+const verdictSchema = z
   .object({
     action: z.enum(judgeActions),
     conclusive: z.boolean(),

@@ -16,7 +16,7 @@ const healthSchema = z.strictObject({
   readyMs: milliseconds,
 })
 
-export const serviceSchema = z
+const serviceSchema = z
   .strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
     kind: z.enum(serviceKinds),
@@ -41,11 +41,11 @@ export const serviceSchema = z
   })
   .meta({ id: 'Service' })
 
-export const targetSchema = z
+const targetSchema = z
   .strictObject({ name: z.string().min(1), settings: z.record(z.string(), z.unknown()) })
   .meta({ id: 'ReleaseTarget', description: 'Where it runs, and what was decided for that place' })
 
-export const databaseSchema = z
+const databaseSchema = z
   .strictObject({
     engine: z.literal('postgres'),
     url: z.union([z.string(), z.strictObject({ secret: z.string().min(1).max(128) })]).exactOptional(),

@@ -2,22 +2,24 @@ import { SluiceError } from '../../model/error.ts'
 import type { Command, Handler } from '../command.ts'
 import { completionScripts, type Vocabulary } from '../completion-scripts.ts'
 import { globalOptions } from '../parse.ts'
-import { commands } from './index.ts'
 import { isNameKind, nameKinds } from './known-names.ts'
 
-export const completion: Handler<{ shell: string; environment?: string }> = async ({ args }, context) => {
-  const { shell, environment } = args
-  if (isNameKind(shell)) {
-    const names = await nameKinds[shell](context, environment)
-    return { json: { status: 'ok', [shell]: names }, text: names.join('\n') }
+/** `commands`: every command there is, this one included. */
+export const completion =
+  (commands: readonly Command[]): Handler<{ shell: string; environment?: string }> =>
+  async ({ args }, context) => {
+    const { shell, environment } = args
+    if (isNameKind(shell)) {
+      const names = await nameKinds[shell](context, environment)
+      return { json: { status: 'ok', [shell]: names }, text: names.join('\n') }
+    }
+    const script = completionScripts[shell]
+    if (script === undefined) {
+      throw new SluiceError('USAGE', `no completion is known for ${shell}`, { hint: 'bash, zsh or fish' })
+    }
+    const text = script(vocabularyOf(commands))
+    return { json: { status: 'ok', script: text }, text }
   }
-  const script = completionScripts[shell]
-  if (script === undefined) {
-    throw new SluiceError('USAGE', `no completion is known for ${shell}`, { hint: 'bash, zsh or fish' })
-  }
-  const text = script(vocabularyOf(commands))
-  return { json: { status: 'ok', script: text }, text }
-}
 
 /** Arguments whose values can be asked for. */
 const kindOf: Readonly<Record<string, string>> = {

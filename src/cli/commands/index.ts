@@ -9,8 +9,6 @@ const deployment = { name: 'deployment', description: 'such as d12' } as const
 
 /** To hear which deployment goes on by itself. */
 const DETACH_MS = 5000
-/** The demonstration stops everything that it started. */
-const STOP_DEMO_MS = 180_000
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -228,14 +226,6 @@ export const commands: readonly Command[] = [
       { name: 'shell', description: 'bash, zsh or fish' },
       { ...environment, isOptional: true, description: 'of what the script itself asks: names that are known now' },
     ],
-    load: async () => (await import('./completion.ts')).completion,
-  }),
-  command({
-    name: 'demo',
-    summary: 'one application, four releases, real traffic: promoted, caught, rolled back, killed and finished',
-    isOfThisMachine: true,
-    options: [{ flags: '--keep', description: 'leave it running and print the addresses' }],
-    interruptMs: STOP_DEMO_MS,
-    load: async () => (await import('./demo.ts')).demo,
+    load: async () => (await import('./completion.ts')).completion(commands),
   }),
 ]

@@ -36,7 +36,7 @@ const shape = {
   keepAssets: key(z.number().int().min(0).max(100), 'Releases whose immutable assets stay served.', 3),
 }
 
-export const edgeImplementation = z.enum(['node', 'haproxy'])
+const edgeImplementation = z.enum(['node', 'haproxy'])
 
 /** Of one environment: the implementation is the installation's and cannot differ. */
 export const environmentEdge = z.strictObject(shape)

@@ -46,7 +46,7 @@ export const size = form(sizePattern, {
   example: '512MB',
   label: 'size',
 })
-export const percent = form(percentPattern, {
+const percent = form(percentPattern, {
   what: 'a share: a number from 0 to 1, or a percentage',
   example: '25%',
   label: 'percentage',

@@ -37,7 +37,7 @@ const health = z.strictObject({
 })
 
 const hostPattern = /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*$/
-export const host = z
+const host = z
   .string()
   .regex(hostPattern)
   .meta({
@@ -62,11 +62,11 @@ const limits = z.strictObject({
 const cron = /^(?:[\d*,/-]+)(?:\s+[\dA-Za-z*,/#?-]+){4}$/
 
 /** Keys that an environment may override. */
-export const overridable = {
+const overridable = {
   build: key(z.union([command, build]), 'Build command, or a description of the build.', undefined, 'no command'),
   start: key(
     command,
-    'Command that starts one instance, in the user’s shell; gets `PORT`. Needed for all but `static`.',
+    'Command that starts one instance, in the user’s shell; gets `PORT`. Its folder is read-only. Needed for all but `static`.',
   ),
   health: key(
     z.union([urlPath, health]),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration, key, required, share, urlPath } from './key.ts'
 
-export const strategyNames = ['rolling', 'blue-green', 'canary'] as const
+const strategyNames = ['rolling', 'blue-green', 'canary'] as const
 
 const settings = z.strictObject({
   name: required(z.enum(strategyNames), 'Which strategy the other keys are for.'),

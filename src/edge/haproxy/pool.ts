@@ -142,6 +142,6 @@ function isSameKind(a: BackendKind, b: BackendKind): boolean {
   return (Object.keys(a) as (keyof BackendKind)[]).every((key) => a[key] === b[key])
 }
 
-export function isSameInstance(a: RoutedInstance | null, b: RoutedInstance | null): boolean {
+function isSameInstance(a: RoutedInstance | null, b: RoutedInstance | null): boolean {
   return a !== null && b !== null && a.id === b.id && a.host === b.host && a.port === b.port
 }

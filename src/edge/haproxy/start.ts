@@ -29,8 +29,8 @@ export async function startHaproxyEdge(options: StartHaproxyEdgeOptions): Promis
   if (living !== null && living.name === EDGE_NAME && living.version !== EDGE_VERSION) {
     log(`the agent of HAProxy is replaced: version ${living.version} by ${EDGE_VERSION}`)
     await controlCall<void>({ path: controlSocketOf(directory), name: 'leave', body: null })
-    const until = Date.now() + (deadlineMs ?? 15_000)
-    while (isAlive(living) && Date.now() < until) await sleep(10)
+    const until = performance.now() + (deadlineMs ?? 15_000)
+    while (isAlive(living) && performance.now() < until) await sleep(10)
   }
   if (haproxyPath !== undefined) {
     await mkdir(directory, { recursive: true, mode: 0o700 })

@@ -65,8 +65,8 @@ export class EdgeService {
   /** Ends the process after its requests, at the latest after a few seconds. */
   async stop(): Promise<void> {
     this.#edge.leave()
-    const until = Date.now() + STOP_MS
-    while (this.#edge.hasRequests && Date.now() < until) await sleep(20)
+    const until = performance.now() + STOP_MS
+    while (this.#edge.hasRequests && performance.now() < until) await sleep(20)
     await this.#edge.close()
     // Of several that started at once only one is the edge: the others leave its record and its socket alone.
     if ((await livingEdge(this.#options.directory))?.pid === process.pid) {

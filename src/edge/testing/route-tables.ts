@@ -4,7 +4,7 @@ import type { RoutedInstance, RoutedService, RouteTable } from '../edge.ts'
 import type { EdgeLimits } from '../edge-settings.ts'
 
 /** Parts of route tables for tests: every field has a sound default. */
-export const testLimits: EdgeLimits = {
+const testLimits: EdgeLimits = {
   headerBytes: 16_384,
   bodyBytes: 0,
   headersMs: 10_000,
@@ -16,7 +16,7 @@ export const testLimits: EdgeLimits = {
   holdMs: 15_000,
 }
 
-export const testHealth: HealthSettings = {
+const testHealth: HealthSettings = {
   path: '/health',
   intervalMs: 250,
   timeoutMs: 5000,

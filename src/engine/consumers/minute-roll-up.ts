@@ -28,7 +28,7 @@ export const minuteRollUp: SampleConsumer = {
 }
 
 /** Samples added up by minute, service and release. */
-export function rolledUp(samples: readonly Sample[]): readonly SampleMinute[] {
+function rolledUp(samples: readonly Sample[]): readonly SampleMinute[] {
   const minutes = new Map<string, SampleMinute>()
   for (const { from, service, release, requests, bad, statusClasses, latency = {} } of samples) {
     const minute = new Date(Math.floor((from * 1000) / MINUTE_MS) * MINUTE_MS)

@@ -3,7 +3,8 @@ import { type Sample, samplesBySecond, weightsBySecond } from '../../model/sampl
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
 import { judgeCapabilities, judgedSecond } from './judge-input.ts'
-import type { JudgedPhase, KeptRow } from './kept.ts'
+import type { JudgedPhase } from './judged-phase.ts'
+import type { KeptRow } from './kept.ts'
 import { knownSamples } from './known-samples.ts'
 
 const SECOND_MS = 1000
@@ -57,7 +58,7 @@ export async function begin(
 }
 
 /** Samples of the old release alone, before the judgement. */
-export function historyOf(samples: readonly Sample[], release: string | null, before: Date): readonly Sample[] {
+function historyOf(samples: readonly Sample[], release: string | null, before: Date): readonly Sample[] {
   const until = Math.floor(before.getTime() / 1000)
   return samples.filter(
     (sample) => sample.release === release && sample.from < until && sample.from >= until - HISTORY_SECONDS,

@@ -51,7 +51,7 @@ function fleetInput(samples: readonly Sample[], state: FleetsState, release: str
   }
 }
 
-export function readyInstances(state: FleetsState, release: string | null): readonly string[] {
+function readyInstances(state: FleetsState, release: string | null): readonly string[] {
   return instancesOf(state, release)
     .filter((instance) => instance.state === 'ready')
     .map((instance) => instance.id)

@@ -2,6 +2,7 @@ import type { JudgeState } from '../../judge/index.ts'
 import { findJudgeState, putJudgeState } from '../../store/judge-states.ts'
 import type { EngineContext } from '../context.ts'
 import type { DeploymentRun } from '../run.ts'
+import type { JudgedPhase } from './judged-phase.ts'
 import type { Promotion } from './promotion.ts'
 
 /** What is kept of a judgement in one overwritten row, so that a restarted control plane goes on with the same evidence. */
@@ -27,8 +28,6 @@ export interface KeptRow {
   readonly cursor: string | null
   readonly startedAt: Date
 }
-
-export type JudgedPhase = 'shift' | 'bake'
 
 export async function findKept(
   context: EngineContext,

@@ -1,6 +1,6 @@
 import type { Verdict } from '../../judge/index.ts'
 import type { Message } from '../../store/messages.ts'
-import type { JudgedPhase } from './kept.ts'
+import type { JudgedPhase } from './judged-phase.ts'
 
 /** A person ended the wait of a judgement; kept with it, since it belongs to its verdict. */
 export interface Promotion {

@@ -3,6 +3,7 @@ import type { ReleaseRecord } from '../../model/release.ts'
 import { maskCredentials } from '../../secrets/credentials.ts'
 import type { Mask } from '../../secrets/mask.ts'
 import { boundedLines, limitedLog } from '../../support/lines.ts'
+import { hintOfReadOnlyFolder } from '../../support/read-only-folder.ts'
 import type { Ran } from '../../targets/target.ts'
 import type { EngineContext } from '../context.ts'
 import { maskedError } from '../environment-masks.ts'
@@ -81,7 +82,7 @@ async function runReleaseCommand(
   }
   if (fault === null) return
   const failed = new SluiceError('RELEASE_COMMAND_FAILED', `the release command "${command}" ${fault.how}`, {
-    hint: 'users saw nothing: the release was not launched. Read its output, mend it and deploy again',
+    hint: `users saw nothing: the release was not launched. ${hintOfReadOnlyFolder(output.lastLines()) ?? 'Read its output, mend it and deploy again'}`,
     details: { exitCode: fault.exitCode, logTail: output.lastLines() },
   })
   throw maskedError(failed, mask)

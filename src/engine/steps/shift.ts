@@ -31,7 +31,7 @@ export async function shiftTo(
 }
 
 /** At 100 % the old release stays the base until the bake ends: going back is one number. */
-export function splitAt(run: DeploymentRun, weight: number): TrafficSplit {
+function splitAt(run: DeploymentRun, weight: number): TrafficSplit {
   return run.base === null
     ? { base: run.release.id, candidate: null, weight: 0, salt: run.deployment }
     : { base: run.base.id, candidate: run.release.id, weight, salt: run.deployment }

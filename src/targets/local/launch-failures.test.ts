@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EdgeInstance } from '../../edge/edge.ts'
+import { patiently } from '../../support/testing/patiently.ts'
 import { options } from '../target.contract.ts'
 import { freePorts } from './instances/ports.ts'
 import { environment, type LocalWorld, localWorld } from './testing/local-world.ts'
@@ -12,10 +13,17 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
+/** The failure of a release with these switches, which has the time to get so far that this is told of it. */
+function failureOf(env: Readonly<Record<string, string>>, told: RegExp, target = world.target): Promise<unknown> {
+  const scale = (readyMs: number) => {
+    const release = world.release({ id: 'r1', env, readyMs })
+    return target.fleets.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
+  }
+  return patiently(700, scale, (failure) => failure instanceof Error && told.test(failure.message))
+}
+
 test('an instance that listens on the wrong port is told which one', async () => {
-  const release = world.release({ id: 'r1', env: { APP_PORT: '0' }, readyMs: 700 })
-  const failure = await world.target.fleets.scale(release, { web: 1 }, options()).catch((error: unknown) => error)
-  expect(failure).toMatchObject({
+  expect(await failureOf({ APP_PORT: '0' }, /listens on/)).toMatchObject({
     code: 'INSTANCE_NOT_LISTENING',
     message: expect.stringMatching(/listens on 127\.0\.0\.1:\d+ and not on 127\.0\.0\.1:\d+/),
   })
@@ -34,8 +42,7 @@ test('a crash is told at once, with its exit code, and not at the deadline', asy
 })
 
 test('an unhealthy release is told its status', async () => {
-  const release = world.release({ id: 'r1', env: { APP_HEALTH_STATUS: '503' }, readyMs: 700 })
-  await expect(world.target.fleets.scale(release, { web: 1 }, options())).rejects.toMatchObject({
+  expect(await failureOf({ APP_HEALTH_STATUS: '503' }, /answers GET/)).toMatchObject({
     code: 'INSTANCE_UNHEALTHY',
     details: { status: 503, path: '/health' },
   })
@@ -90,11 +97,7 @@ test('an instance that the edge finds unhealthy fails the launch with what the e
   }
   const edge = new BlindEdge()
   const target = world.restart({ edge })
-  await expect(
-    target.fleets.scale(world.release({ id: 'r1', readyMs: 8000 }), { web: 1 }, options()),
-  ).rejects.toMatchObject({
-    code: 'INSTANCE_UNHEALTHY',
-  })
+  expect(await failureOf({}, /edge/, target)).toMatchObject({ code: 'INSTANCE_UNHEALTHY' })
   expect(await world.runtime.list()).toEqual([])
   await edge.close()
 })

@@ -159,7 +159,7 @@ export class HaproxyAgent implements Edge {
 
   async drain(target: DrainTarget, options: CallOptions & { readonly deadlineMs: number }): Promise<Drained> {
     const { environment } = target
-    const startedAt = Date.now()
+    const startedAt = performance.now()
     const slots = await this.#inOrder(async () => {
       const table = this.#desire.tables.get(environment)
       const release = table?.releases.find((each) => each.release === target.release)
@@ -185,7 +185,7 @@ export class HaproxyAgent implements Edge {
       const left = reading === null ? 0 : inFlightOn(reading, slots)
       const requests = reading === null ? 0 : left - streamsOn(reading, slots)
       wasBusy ||= left > 0
-      const tookMs = Date.now() - startedAt
+      const tookMs = performance.now() - startedAt
       const isLate = tookMs >= options.deadlineMs
       if (left === 0 || (target.until === 'streams' && (requests === 0 || isLate))) {
         if (wasBusy) await this.#logIsRead()
@@ -313,12 +313,12 @@ export class HaproxyAgent implements Edge {
   }
 
   async #supervise(): Promise<void> {
-    if (this.#plane.isRunning || Date.now() < this.#nextStartAtMs) return
+    if (this.#plane.isRunning || performance.now() < this.#nextStartAtMs) return
     await this.#inOrder(async () => {
       if (this.#plane.isRunning || this.#stopping) return
       this.#options.log('HAProxy is gone: starting it again with all routes')
       // At once the first time; one that cannot start is not tried four times a second.
-      this.#nextStartAtMs = Date.now() + START_AGAIN_MS
+      this.#nextStartAtMs = performance.now() + START_AGAIN_MS
       await this.#enforce(this.#desire)
     })
   }

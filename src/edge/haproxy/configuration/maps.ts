@@ -89,7 +89,7 @@ function servicesOf(tables: readonly RouteTable[], environment: string): Set<str
 }
 
 /** Requests are looked up with a slash at their end, so a prefix with one matches whole segments. */
-export function prefixOf(path: string): string {
+function prefixOf(path: string): string {
   const normal = normalPath(path)
   return normal === '/' ? '/' : `${normal}/`
 }

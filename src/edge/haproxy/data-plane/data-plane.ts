@@ -230,8 +230,8 @@ export class DataPlane {
 
   async #untilUp(backends: readonly string[], slots: readonly WantedSlot[], waitMs: number): Promise<void> {
     const hopeful = backends.filter((name) => slots.some(({ backend, draining }) => backend === name && !draining))
-    const until = Date.now() + waitMs
-    while (hopeful.length > 0 && Date.now() < until) {
+    const until = performance.now() + waitMs
+    while (hopeful.length > 0 && performance.now() < until) {
       const { servers } = await this.read()
       const up = (name: string) =>
         servers.some((row) => row['pxname'] === name && row['svname'] !== 'BACKEND' && row['status']?.startsWith('UP'))

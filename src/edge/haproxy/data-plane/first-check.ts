@@ -21,9 +21,9 @@ const RETRY_MS = 50
  * instance need not wait for its first turn. Resolves with false when HAProxy's own checks have taken over.
  */
 export async function firstCheck(slot: CheckedSlot, signal: AbortSignal): Promise<boolean> {
-  const until = Date.now() + slot.check.intervalMs + 1000
+  const until = performance.now() + slot.check.intervalMs + 1000
   let passed = 0
-  while (!signal.aborted && Date.now() < until) {
+  while (!signal.aborted && performance.now() < until) {
     passed = (await passes(slot)) ? passed + 1 : 0
     if (passed >= slot.check.passes) return !signal.aborted
     await sleep(RETRY_MS)

@@ -17,7 +17,7 @@ export interface Loaded {
   readonly draining: readonly string[]
 }
 
-export const nothingLoaded: Loaded = {
+const nothingLoaded: Loaded = {
   master: null,
   workers: [],
   generation: 0,

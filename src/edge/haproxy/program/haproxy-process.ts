@@ -107,12 +107,12 @@ export class HaproxyProcess {
 
   /** The master is deaf for a moment when it starts and while it replaces itself. */
   async #askMaster(line: string): Promise<string> {
-    const until = Date.now() + MASTER_TIMEOUT_MS
+    const until = performance.now() + MASTER_TIMEOUT_MS
     for (;;) {
       try {
         return await ask(this.#layout.masterSocket, line)
       } catch (error) {
-        if (Date.now() > until || this.master === null) throw error
+        if (performance.now() > until || this.master === null) throw error
         await sleep(5)
       }
     }
@@ -132,20 +132,20 @@ export class HaproxyProcess {
       } catch {
         return
       }
-      const until = Date.now() + waitMs
-      while (isAlive(master) && Date.now() < until) await sleep(20)
+      const until = performance.now() + waitMs
+      while (isAlive(master) && performance.now() < until) await sleep(20)
       if (!isAlive(master)) return
     }
   }
 
   async #untilGeneration(generation: number, failure: () => Promise<SluiceError | null>): Promise<void> {
-    const until = Date.now() + START_TIMEOUT_MS
+    const until = performance.now() + START_TIMEOUT_MS
     for (;;) {
       const info = await ask(this.#layout.runtimeSocket, 'show info').catch(() => '')
       if (info.includes(`description: generation-${generation}\n`)) return
       const failed = await failure()
       if (failed !== null) throw failed
-      if (Date.now() > until) {
+      if (performance.now() > until) {
         throw new SluiceError('EDGE_UNREACHABLE', 'HAProxy did not take the configuration in time', {
           hint: `read ${this.#layout.log}`,
         })

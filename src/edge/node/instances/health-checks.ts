@@ -77,7 +77,7 @@ export function healthChecks(onReady: (backend: Backend) => void): HealthChecks 
 }
 
 /** One check: a connection is enough where no path is given, else the status must be 2xx or 3xx. Never rejects. */
-export function probe(
+function probe(
   address: { readonly host: string; readonly port: number },
   { path, timeoutMs }: Pick<HealthSettings, 'path' | 'timeoutMs'>,
 ): Promise<{ readonly ok: boolean; readonly detail: string }> {

@@ -38,6 +38,6 @@ export function instanceEnvironment(options: {
 }
 
 /** `SLUICE_URL_<SERVICE>`: leads to this release's own instances only. */
-export function urlVariable(service: string): string {
+function urlVariable(service: string): string {
   return `SLUICE_URL_${service.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
 }

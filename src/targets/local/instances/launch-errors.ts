@@ -1,5 +1,6 @@
 import { SluiceError } from '../../../model/error.ts'
 import type { ReleaseService } from '../../../model/release.ts'
+import { hintOfReadOnlyFolder } from '../../../support/read-only-folder.ts'
 import type { RunState } from '../processes/runtime.ts'
 import type { ListeningSocket } from './listening-sockets.ts'
 import type { ProbeResult } from './probe.ts'
@@ -20,7 +21,9 @@ export function crashed({ run, service, logTail, waitedMs }: LaunchEvidence): Sl
   const way =
     code === null ? 'was killed' : code > 128 ? `was ended by signal ${code - 128}` : `exited with code ${code}`
   return new SluiceError('INSTANCE_CRASHED', `${service.name} ${way} ${seconds(waitedMs)} after its start`, {
-    hint: `read the log lines below; \`${service.start ?? ''}\` must stay in the foreground`,
+    hint:
+      hintOfReadOnlyFolder(logTail) ??
+      `read the log lines below; \`${service.start ?? ''}\` must stay in the foreground`,
     details: { ...facts(run, logTail), exitCode: code },
   })
 }
@@ -39,7 +42,9 @@ export function neverReady(
       'INSTANCE_UNHEALTHY',
       `${service.name} answers GET ${path} with ${last.status}, for ${seconds(waitedMs)}`,
       {
-        hint: 'a 2xx or 3xx is expected: see the log lines below, or set `health` of the service to the right path',
+        hint:
+          hintOfReadOnlyFolder(logTail) ??
+          'a 2xx or 3xx is expected: see the log lines below, or set `health` of the service to the right path',
         details: { ...facts(run, logTail), status: last.status, path },
       },
     )

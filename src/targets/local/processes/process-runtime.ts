@@ -94,10 +94,12 @@ class ProcessRuntime implements Runtime {
       const startedAt = this.#clock.now().toISOString()
       await writeRecord(directory, { ...record, startedAt, starts: (earlier?.restarts ?? -1) + 2 })
       const child = await this.#spawn(spec, directory, shimFile)
-      child.once('exit', () => this.#announceExit(spec.id))
       child.unref()
       const identity = child.pid === undefined ? null : identityOf(child.pid)
       if (identity !== null) await writeIdentity(directory, identity)
+      // Where the machine is busy a short life is over by now, and nobody would tell of it.
+      if (child.exitCode !== null || child.signalCode !== null) this.#announceExit(spec.id)
+      else child.once('exit', () => this.#announceExit(spec.id))
     } catch (error) {
       throw diskFull(error) ?? error
     }

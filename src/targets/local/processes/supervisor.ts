@@ -14,7 +14,7 @@ export interface RestartPolicy {
   readonly tickMs: number
 }
 
-export const defaultRestartPolicy: RestartPolicy = {
+const defaultRestartPolicy: RestartPolicy = {
   firstPauseMs: 500,
   longestPauseMs: 30_000,
   crashLoopAfter: 5,

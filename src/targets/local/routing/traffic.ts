@@ -3,7 +3,7 @@ import { SluiceError } from '../../../model/error.ts'
 import { noTraffic, type TrafficSplit } from '../../../model/traffic-split.ts'
 import { sleep } from '../../../support/clock.ts'
 import { Mutex } from '../fleets/mutex.ts'
-import type { RunState, Runtime } from '../processes/runtime.ts'
+import type { Runtime } from '../processes/runtime.ts'
 import type { EnvironmentStore } from '../records/environment-store.ts'
 import { routeTable } from './route-table.ts'
 
@@ -170,8 +170,4 @@ function notSeenHealthy(missing: readonly string[], seen: readonly EdgeInstance[
       details: { instance: missing[0], instances: missing, exitCode: null, logTail: [] },
     },
   )
-}
-
-export function aliveRuns(runs: readonly RunState[], environment: string, release: string): readonly RunState[] {
-  return runs.filter((run) => run.alive && run.environment === environment && run.release === release)
 }

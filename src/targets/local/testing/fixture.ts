@@ -22,7 +22,7 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
 /** Waits until the check answers something else than null, undefined or false. */
 export async function eventually<Value>(
   check: () => Value | Promise<Value>,
-  timeoutMs = 20_000,
+  timeoutMs = 120_000,
 ): Promise<Exclude<Value, null | undefined | false>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
