@@ -107,14 +107,17 @@ test.each([0, 3600, -3600])(
   },
 )
 
+/** A minute's figures of a router that states no weights. */
+function blockOf(counted: Sample): Sample {
+  const { weight, ...rest } = counted
+  expect(weight).toBe(0)
+  return { ...rest, seconds: 60 }
+}
+
 test('a lost judgement of figures that come late, in blocks and without weights, is rebuilt as they became known', async () => {
   const blocks: Sample[] = []
   for (let from = NOW - 420; from < NOW - 120; from += 60) {
-    const [of1, of2] = [sample(from, 'r1', 0, 4800), sample(from, 'r2', 0, 1200)].map(({ weight: _, ...rest }) => ({
-      ...rest,
-      seconds: 60,
-    }))
-    if (of1 !== undefined && of2 !== undefined) blocks.push(of1, of2)
+    blocks.push(blockOf(sample(from, 'r1', 0, 4800)), blockOf(sample(from, 'r2', 0, 1200)))
   }
   const late = memoryTarget()
   late.habits = { sampleSeconds: 60, sampleLagSeconds: 120 }
