@@ -36,13 +36,14 @@ try {
   await place.setStrategy('ramp', { name: 'canary', steps: [20, 60], stepTime: '15s', bake: '0s', latency: false })
   await place.commit()
   must(await place.sluice('deploy', 'bake', '--until', 'serving'), 'serving')
-  void place.sluice('deploy', 'ramp')
+  await place.sluice('deploy', 'ramp', '--detach')
   await seen('ramp', 'shifting')
   await sleep(3000)
   await place.commit()
-  void place.sluice('deploy', 'ramp')
+  await place.sluice('deploy', 'ramp', '--detach')
   await seen('ramp', 'waiting')
 
+  // No command may follow a deployment here: it would start the control plane again.
   const pid = await place.controlPid()
   if (pid !== null) process.kill(pid, 'SIGKILL')
   await write()
