@@ -7,7 +7,9 @@ import type { ReleaseRecord } from '../model/release.ts'
 import { noTraffic } from '../model/traffic-split.ts'
 import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
+import { within } from '../support/deadline.ts'
 import type { TargetKind } from '../targets/target-kind.ts'
+import { boundedTarget } from './bounded-target.ts'
 import { endUnfinished, hadTraffic } from './compensate.ts'
 import { minuteRollUp } from './consumers/minute-roll-up.ts'
 import { startConsumers } from './consumers/start-consumers.ts'
@@ -24,6 +26,7 @@ import type { JudgedPhase } from './judgement/judged-phase.ts'
 import { lives } from './lives.ts'
 import { Mailbox } from './mailbox.ts'
 import { maskedTarget } from './masked-target.ts'
+import { patienceWith } from './patience.ts'
 import { projectsOf } from './projects.ts'
 import { reconcileAll } from './reconcile.ts'
 import { releasesOf } from './releases.ts'
@@ -105,7 +108,8 @@ export function createEngine(options: CreateEngineOptions): EngineParts {
     targets: new Targets({
       kinds: makeTargets(environmentOf, tellInstance),
       database,
-      wrap: (target, environment) => maskedTarget(target, environment, given.masks),
+      wrap: (target, environment) =>
+        maskedTarget(boundedTarget(target, environment, given.clock), environment, given.masks),
     }),
   }
   const restoration = new Restoration()
@@ -171,18 +175,28 @@ async function startForgotten(context: EngineContext): Promise<void> {
   }
 }
 
-/** Looks again until nothing is left: a step in flight may have launched something behind the first look. */
+/** Everywhere at once: a place that takes long, or does not answer, holds up no other. */
 async function stopFleets(context: EngineContext): Promise<void> {
-  const signal = AbortSignal.timeout(STOP_FLEETS_MS)
-  for (const { key, fence } of await listEnvironments(context.database)) {
-    const options = { signal, deadlineMs: STOP_FLEETS_MS, fence: Number(fence) }
-    const target = context.targets.of(key)
+  const environments = await listEnvironments(context.database)
+  const stopped = await Promise.allSettled(
+    environments.map(({ key, fence }) => stopFleetsOf(context, key, Number(fence))),
+  )
+  for (const each of stopped) if (each.status === 'rejected') throw each.reason
+}
+
+/** Looks again until nothing is left: a step in flight may have launched something behind the first look. */
+async function stopFleetsOf(context: EngineContext, environment: string, fence: number): Promise<void> {
+  const target = context.targets.of(environment)
+  const { retireMs, shiftMs } = patienceWith(target.capabilities)
+  const deadlineMs = Math.max(STOP_FLEETS_MS, retireMs(null) + shiftMs)
+  await within(`stopping the fleets of ${environment}`, { deadlineMs, clock: context.clock }, async (signal) => {
+    const options = { signal, deadlineMs, fence }
     for (;;) {
       const { fleets } = await target.fleets.inspect()
-      if (fleets.length === 0) break
+      if (fleets.length === 0) return
       signal.throwIfAborted()
       await target.traffic.shift(noTraffic, options)
       for (const fleet of fleets) await target.fleets.retire(fleet.release, options)
     }
-  }
+  })
 }

@@ -1,7 +1,6 @@
 import { SluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import type { Sample } from '../model/sample.ts'
-import { sleep } from '../support/clock.ts'
 import type { Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
 import { knownSamples } from './judgement/known-samples.ts'
@@ -33,7 +32,7 @@ export async function seenAnswering(
     const answered = await answeredSince(context, release, since)
     if (answered > 0) return `${answered} requests answered on the public route`
     if (context.clock.monotonicMs() > deadlineMs) break
-    await sleep(pauseMs, signal)
+    await context.clock.sleep(pauseMs, signal)
   }
   throw new SluiceError(
     'EDGE_UNREACHABLE',

@@ -1,6 +1,8 @@
 import type { Decision, JudgePolicy, Verdict } from '../judge/index.ts'
+import { isSluiceError } from '../model/error.ts'
+import { settableWeight } from '../model/traffic-split.ts'
 import { jsonb } from '../store/jsonb.ts'
-import type { Target } from '../targets/target.ts'
+import type { FleetsState, Target } from '../targets/target.ts'
 import type { EngineContext } from './context.ts'
 import type { DossierHead } from './dossier.ts'
 import { begin } from './judgement/begin.ts'
@@ -80,6 +82,7 @@ class Judgement {
   readonly #time: JudgedTime
   #row: KeptRow
   #lastTickMs: number
+  #seen: FleetsState | null = null
   #shown = ''
 
   private constructor(
@@ -153,8 +156,7 @@ class Judgement {
     const context = this.#context
     const { question, promotion, recorder, signal } = this.#helpers
     this.#passTime(tick.cursor)
-    const state = await this.#target.fleets.inspect()
-    this.#health.assertAlive(state, context.clock.monotonicMs())
+    const state = await this.#look()
 
     const second = judgedSecond(this.#run, state, {
       at: this.#time.now(),
@@ -184,6 +186,23 @@ class Judgement {
     return null
   }
 
+  /** A place that cannot be looked at now is no sick release: until it answers again, its samples tell. */
+  async #look(): Promise<FleetsState> {
+    const { clock, log } = this.#context
+    for (;;) {
+      try {
+        this.#seen = await this.#target.fleets.inspect()
+        this.#health.assertAlive(this.#seen, clock.monotonicMs())
+        return this.#seen
+      } catch (error) {
+        if (!isSluiceError(error) || error.code !== 'DEADLINE_EXCEEDED') throw error
+        log.warn(`${this.#run.environment} is judged by what was seen before: ${error.message}`)
+        if (this.#seen !== null) return this.#seen
+        await clock.sleep(this.#patience.tickMs, this.#helpers.signal)
+      }
+    }
+  }
+
   #passTime(cursor: string | null): void {
     const now = this.#context.clock.monotonicMs()
     this.#change({ elapsedMs: this.#row.kept.elapsedMs + (now - this.#lastTickMs) })
@@ -194,7 +213,10 @@ class Judgement {
   /** Sets the weight that the judge asks for. */
   async #setAsked(decision: Decision): Promise<void> {
     const { policy } = this.#options
-    const wanted = decision.action === 'promote' && policy.mode === 'ramp' ? 1 : decision.weight
+    const asked = decision.action === 'promote' && policy.mode === 'ramp' ? 1 : decision.weight
+    const { weights } = this.#target.capabilities
+    // Where only all and nothing can be set, what is in force stays until it is taken back as a whole.
+    const wanted = weights === 'none' ? this.#row.kept.weight : settableWeight(weights, asked)
     if (!this.#isWorthSetting(wanted)) return
     if (wanted < this.#row.kept.weight) await restoreBase(this.#context, this.#run, this.#helpers.signal)
     await setWeight(this.#context, this.#run, wanted, decision.reasons[0]?.text ?? null, this.#helpers.signal)
@@ -258,7 +280,9 @@ async function beginRecorded(
   recorder: Recorder,
 ): Promise<KeptRow> {
   const { phase, policy, step } = options
-  const { history, seconds, ...row } = await begin(context, run, { phase, policy, step, weight: options.weight ?? 0 })
+  const { serving_at: servingAt } = await context.journal.load(run.deployment)
+  const from = { phase, policy, step, weight: options.weight ?? 0, servingAt }
+  const { history, seconds, ...row } = await begin(context, run, from)
   const head: DossierHead = {
     deployment: run.deployment,
     phase,

@@ -19,7 +19,9 @@ export interface PlannedStep {
 /** The steps of a plan by the phase that takes them: before the first user, until all are there, and afterwards. */
 export function stepsOf(plan: readonly Step[]): Readonly<Record<'launch' | 'shift' | 'bake', readonly PlannedStep[]>> {
   const steps = named(plan)
-  const first = steps.findIndex(({ step }) => step.kind === 'shift' || step.kind === 'ramp')
+  const first = steps.findIndex(
+    ({ step }) => step.kind === 'shift' || step.kind === 'ramp' || step.kind === 'hand-over',
+  )
   const end = steps.findLastIndex(({ step }) => step.kind !== 'bake') + 1
   return { launch: steps.slice(0, first), shift: steps.slice(first, end), bake: steps.slice(end) }
 }
@@ -31,11 +33,13 @@ export async function planDeploy(context: EngineContext, deployment: string, lea
   const environment = await getEnvironment(context.database, row.environment)
   const base = environment.release === null ? null : (await getRelease(context.database, environment.release)).record
   const record = (await getRelease(context.database, row.release ?? '')).record
+  const { weights, ownsShift } = context.targets.of(row.environment).capabilities
   const steps = strategyNamed(config.strategy.name).plan({
     services: record.services,
     base: base === null ? null : fullCounts(base.services),
     settings: config.strategy,
-    weighted: context.targets.of(row.environment).capabilities.weights === 'any',
+    weights,
+    ownsShift,
   })
   const plan = withGates(steps, config.strategy)
   await context.journal.set(deployment, { previous_release: base?.id ?? null, plan: jsonb(plan) })

@@ -1,7 +1,7 @@
 import type { ProbeResult } from '../judge/index.ts'
 import type { ReleaseRecord } from '../model/release.ts'
-import { sleep } from '../support/clock.ts'
 import type { EngineContext } from './context.ts'
+import { patienceWith } from './patience.ts'
 import type { DeploymentRun } from './run.ts'
 
 const PROBE_EVERY_MS = 10_000
@@ -60,9 +60,10 @@ async function probeRounds(
   signal: AbortSignal,
   onRound: (results: readonly ProbeResult[]) => void,
 ): Promise<void> {
+  const { tickMs: lookMs } = patienceWith(context.targets.of(run.environment).capabilities)
   let clean = 0
   for (let round = 1; !signal.aborted; round++) {
-    const startedMs = performance.now()
+    const startedMs = context.clock.monotonicMs()
     const probe = async (release: 'old' | 'new', record: ReleaseRecord | null) => {
       const results = record === null ? [] : await probeRelease(context, run, { release, record, round, signal })
       if (results.length > 0 && !signal.aborted) onRound(results)
@@ -72,8 +73,8 @@ async function probeRounds(
     clean = ofNew.length > 0 && ofNew.every(({ ok }) => ok) ? clean + 1 : 0
     const isFirst = clean < firstRounds && round < MOST_FIRST_ROUNDS
     if (!isFirst) firstRounds = 0
-    const everyMs = isFirst ? FIRST_ROUNDS_EVERY_MS : PROBE_EVERY_MS
-    await sleep(Math.max(0, startedMs + everyMs - performance.now()), signal)
+    const everyMs = Math.max(lookMs, isFirst ? FIRST_ROUNDS_EVERY_MS : PROBE_EVERY_MS)
+    await context.clock.sleep(Math.max(0, startedMs + everyMs - context.clock.monotonicMs()), signal)
   }
 }
 

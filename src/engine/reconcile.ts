@@ -1,11 +1,12 @@
-import { hasUsers } from '../model/deployment.ts'
+import { hasUsers, isMoving } from '../model/deployment.ts'
 import { isSluiceError } from '../model/error.ts'
 import type { ReleaseRecord } from '../model/release.ts'
 import { listDeployments } from '../store/deployments.ts'
-import { type EnvironmentRow, listEnvironments } from '../store/environments.ts'
+import { type EnvironmentRow, getEnvironment, listEnvironments } from '../store/environments.ts'
 import { currentFence } from '../store/leases.ts'
 import { getRelease } from '../store/releases.ts'
 import { fullCounts } from '../strategy/counts.ts'
+import { within } from '../support/deadline.ts'
 import type { EngineContext } from './context.ts'
 import { restoreHolds } from './holds.ts'
 import { patienceWith } from './patience.ts'
@@ -47,18 +48,41 @@ async function reconcile(context: EngineContext, environment: EnvironmentRow, st
   const fence = await currentFence(context.database, environment.key)
   const target = context.targets.of(environment.key)
   const { restoreMs } = patienceWith(target.capabilities)
-  const signal = AbortSignal.any([stopping, AbortSignal.timeout(restoreMs)])
-  const options = { signal, deadlineMs: restoreMs, fence }
-  for (const record of await releasesThatShouldRun(context, environment)) {
-    await context.databases.urlFor(record, signal)
-    signal.throwIfAborted()
-    await target.deliver(record.artifact, options)
-    await target.fleets.scale(record, fullCounts(record.services), options)
-  }
-  const { split } = environment
-  if (split?.base == null) return
-  await target.traffic.shift(split, options)
-  await restoreHolds(context, environment)
+  const limits = { deadlineMs: restoreMs, signal: stopping, clock: context.clock }
+  const waiting = await withUsers(context, environment.key)
+  await within(`bringing back ${environment.key}`, limits, async (signal) => {
+    const options = { signal, deadlineMs: restoreMs, fence }
+    for (const record of await releasesThatShouldRun(context, environment)) {
+      await context.databases.urlFor(record, signal)
+      signal.throwIfAborted()
+      await target.deliver(record.artifact, options)
+      await target.fleets.scale(record, fullCounts(record.services), options)
+    }
+    const split = await splitToRestore(context, environment.key, waiting)
+    if (split?.base == null) return
+    await target.traffic.shift(split, options)
+    await restoreHolds(context, environment)
+  })
+}
+
+/** Deployments that wait until their environment is back. */
+async function withUsers(context: EngineContext, environment: string): Promise<ReadonlySet<string>> {
+  const running = await listDeployments(context.database, { environment, running: true, limit: 50 })
+  return new Set(running.filter(({ state }) => hasUsers(state)).map(({ id }) => id))
+}
+
+/**
+ * Asked anew, as bringing back fleets may have taken minutes. A deployment that moves the traffic by now sets its own split:
+ * what was in force before may be long past.
+ */
+async function splitToRestore(
+  context: EngineContext,
+  environment: string,
+  waiting: ReadonlySet<string>,
+): Promise<EnvironmentRow['split']> {
+  const running = await listDeployments(context.database, { environment, running: true, limit: 50 })
+  const isMoved = running.some(({ id, state }) => isMoving(state) && !(hasUsers(state) && waiting.has(id)))
+  return isMoved ? null : (await getEnvironment(context.database, environment)).split
 }
 
 /** What serves, what is warm, and what a running deployment may be shifting to (its own steps bring that up). */

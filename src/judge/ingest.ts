@@ -18,7 +18,7 @@ import { addCounts, isChosen, openSlot, recent, slotOf } from './seconds.ts'
 import { forgetGone, isCold, serving } from './served.ts'
 import type { JudgeState } from './state.ts'
 import { addSuspect, fadeSuspects, isEjected } from './suspects.ts'
-import { weightOver } from './told-weights.ts'
+import { isChanging, weightOver } from './told-weights.ts'
 import { addWebVital, closeWebVitalsBlock } from './web-vitals-test.ts'
 
 /** Events of one arrival second, or block of seconds, and weight that became known in this step. */
@@ -28,6 +28,8 @@ interface Group {
   readonly weight: number
   /** Kind of bet per gambler, chosen before anything of that time was seen. */
   readonly mask: number
+  /** The router itself told the weight. */
+  isWeighed: boolean
   requestsOld: number
   requestsNew: number
   answeredNew: number
@@ -109,6 +111,7 @@ function incrementOf(state: JudgeState, sample: Sample, release: 'old' | 'new'):
 }
 
 function group({ sample, release, bad, answered }: Increment, into: Group): void {
+  into.isWeighed ||= sample.weight !== undefined
   if (release === 'new') {
     into.requestsNew += sample.requests
     into.answeredNew += answered
@@ -193,7 +196,18 @@ function groupOf(groups: Group[], block: Block, gamble: (block: Block) => number
     if (group?.from === from && group.seconds === seconds && group.weight === weight) return group
   }
   const mask = gamble(block)
-  const group = { from, seconds, weight, mask, requestsOld: 0, requestsNew: 0, answeredNew: 0, badOld: 0, badNew: 0 }
+  const group = {
+    from,
+    seconds,
+    weight,
+    mask,
+    isWeighed: false,
+    requestsOld: 0,
+    requestsNew: 0,
+    answeredNew: 0,
+    badOld: 0,
+    badNew: 0,
+  }
   groups.push(group)
   return group
 }
@@ -209,8 +223,10 @@ function bookGroup(state: JudgeState, input: JudgeInput, group: Group, now: numb
     addFastBlock(state.fast, { badNew, badAll, requestsNew, weight }, group.mask, learned.bets, tolerated)
   }
   addToRatio(state.ratio, badNew, badAll, weight)
-  const perRequest = input.capabilities.assignment === 'request'
-  addRequests(state.routing, requestsNew, requestsNew + group.requestsOld, group.weight, perRequest)
+  const { assignment, reactionSeconds } = input.capabilities
+  const perRequest = assignment === 'request'
+  const isStated = group.isWeighed || !isChanging(state.told, group.from, group.seconds, reactionSeconds)
+  if (isStated) addRequests(state.routing, requestsNew, requestsNew + group.requestsOld, group.weight, perRequest)
   if (weight > 0) {
     bookRequests(state.robust, { ...group, release: 'old' }, group.requestsOld)
     bookRequests(state.robust, { ...group, release: 'new' }, requestsNew)

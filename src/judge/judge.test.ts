@@ -50,6 +50,13 @@ describe('a release that fails more', () => {
     expect(actions(decisions)).not.toContain('retreat')
   })
 
+  test('is judged by the absolute limit where traffic can only be taken back as a whole', () => {
+    const options = { newRate: 0.2, capabilities: { canLower: false } }
+    const { last, decisions } = runRollout(policyFrom({ mode: 'watch' }), 300, options)
+    expect(last).toMatchObject({ action: 'roll-back', reasons: [{ test: 'absolute' }] })
+    expect(actions(decisions)).not.toContain('retreat')
+  })
+
   test('is found during the bake, and traffic goes back to the warm old release to confirm it', () => {
     const { decisions, last } = runRollout(policyFrom({ mode: 'watch' }), 600, {
       newRate: (second) => (second < 60 ? 0.001 : 0.1),

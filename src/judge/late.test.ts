@@ -43,6 +43,33 @@ function judged(given: readonly Given[], state: JudgeState = start(policyFrom(),
   return now
 }
 
+describe('a weight that routers follow one after the other', () => {
+  const slow: JudgeCapabilities = { ...tenLate, reactionSeconds: 60 }
+  /** Told at 100 s, when every router follows it; the first half of them did earlier. Nobody judges in between. */
+  const shareAt = (second: number, lateBy: number) => (second < 100 - lateBy ? 0.2 : second < 100 ? 0.5 : 0.8)
+  const rollout = (lateBy: number) =>
+    judged(
+      Array.from({ length: 200 }, (_, second) => second)
+        .filter((second) => second < 100 - lateBy || second >= 100)
+        .map((second, index, all) => {
+          const samples: Sample[] = []
+          for (let known = (all[index - 1] ?? -1) - 9; known <= second - 10; known++) {
+            const ofNew = Math.round(100 * shareAt(known, lateBy))
+            if (known >= 0) samples.push(counts(known, 'new', ofNew, 0), counts(known, 'old', 100 - ofNew, 0))
+          }
+          return { second, samples, weight: second < 100 ? 0.2 : 0.8, capabilities: slow }
+        }),
+    )
+
+  test('is not taken for one that is not what it is said to be', () => {
+    expect(rollout(50).routing.mismatch).toBe(false)
+  })
+
+  test('is, when they go otherwise for longer than a router needs', () => {
+    expect(rollout(95).routing.mismatch).toBe(true)
+  })
+})
+
 describe('the watermark', () => {
   test('is the present second where every second is known at its end', () => {
     expect(judged([{ second: 0, capabilities: punctual }]).now).toBe(BEGIN)

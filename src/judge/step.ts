@@ -146,7 +146,8 @@ function beyondDoubt(state: JudgeState, input: JudgeInput): { cause: Cause; reas
   }
   const probes = probeEvidence(state.probes).decision
   if (probes >= Math.log(1 / alpha.rollBack)) return plain(state, 'probes', probes, alpha.rollBack)
-  if (input.old.instances.length === 0) {
+  // Nobody to compare with, or no second look to compare in.
+  if (!canRetreat(input)) {
     const alone = levelEvidence(state.absolute.alone)
     if (alone >= Math.log(1 / alpha.rollBack)) return plain(state, 'absolute', alone, alpha.rollBack)
   }

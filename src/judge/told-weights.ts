@@ -29,3 +29,11 @@ export function weightOver(told: ToldWeights, from: number, seconds = 1): number
   }
   return end < until ? sum / (until - end) : (told[0]?.[1] ?? 0)
 }
+
+/**
+ * Whether some router may have gone by another weight than the one told: an order is told of when all of them follow it, and
+ * the first did so up to a reaction earlier.
+ */
+export function isChanging(told: ToldWeights, from: number, seconds: number, reactionSeconds: number): boolean {
+  return told.some(([at], index) => index > 0 && from <= at && from + seconds > at - reactionSeconds)
+}

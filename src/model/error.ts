@@ -108,7 +108,6 @@ const errorCodes = {
   // permission and state
   UNAUTHORIZED: { exitCode: 3, status: 401 },
   FORBIDDEN_HOST: refused,
-  NOT_ALLOWED: refused,
   TREE_DIRTY: conflict,
   STATE_CONFLICT: conflict,
   FENCED: conflict,

@@ -41,7 +41,15 @@ export type StrategyStep =
    * Set this weight at once, then have the judge watch for `watchSeconds`: 0 is one look, which takes no time unless it
    * raises a doubt; null: nobody judges.
    */
-  | { readonly kind: 'shift'; readonly weight: number; readonly watchSeconds: number | null }
+  | {
+      readonly kind: 'shift'
+      readonly weight: number
+      readonly watchSeconds: number | null
+      /** Why it is not what the strategy would do elsewhere. */
+      readonly why?: string
+    }
+  /** The place moves all traffic and takes the old fleet away by itself; what is left to do is to look at the result. */
+  | { readonly kind: 'hand-over'; readonly why: string }
   /** The judge drives the weight until it promotes or rolls back. */
   | { readonly kind: 'ramp' }
   /** Bring the old fleet down to these counts. */

@@ -8,6 +8,19 @@ export interface TrafficSplit {
   readonly salt: string
 }
 
+/** Shares that a router can be told: any, every twentieth, or all and nothing. */
+export type Weights = 'any' | 'steps' | 'none'
+
+/** Width of the steps where a router takes no others. */
+export const WEIGHT_STEP = 0.05
+
+/** The greatest share that such a router can give which is not more than asked for; where some is asked for, some is given. */
+export function settableWeight(weights: Weights, weight: number): number {
+  if (weights === 'any' || weight <= 0 || weight >= 1) return weight
+  if (weights === 'none') return 0
+  return Math.max(1, Math.floor(weight / WEIGHT_STEP + 1e-9)) * WEIGHT_STEP
+}
+
 /** Nobody is led anywhere. */
 export const noTraffic: TrafficSplit = { base: null, candidate: null, weight: 0, salt: '' }
 

@@ -1,3 +1,4 @@
+import { allAtOnce, handOver } from './all-at-once.ts'
 import { countsBeforeShift } from './counts.ts'
 import { firstDeployment } from './rolling.ts'
 import type { Strategy } from './strategy.ts'
@@ -7,10 +8,11 @@ export const canary: Strategy = {
   name: 'canary',
   plan(input) {
     if (input.base === null) return firstDeployment(input)
+    if (input.ownsShift) return handOver(input)
     const { settings, services } = input
     return [
       { kind: 'launch', counts: countsBeforeShift(services) },
-      input.weighted ? { kind: 'ramp' } : { kind: 'shift', weight: 1, watchSeconds: 0 },
+      input.weights === 'none' ? allAtOnce(0) : { kind: 'ramp' },
       { kind: 'bake', seconds: settings.bakeSeconds },
     ]
   },

@@ -1,4 +1,6 @@
 import type { StrategyStep } from '../model/strategy.ts'
+import { settableWeight } from '../model/traffic-split.ts'
+import { allAtOnce, handOver } from './all-at-once.ts'
 import { countsBeforeShift, startsBeforeShift } from './counts.ts'
 import type { PlanInput, Strategy } from './strategy.ts'
 
@@ -15,10 +17,11 @@ export const rolling: Strategy = {
   plan(input) {
     const { settings, base } = input
     if (base === null) return firstDeployment(input)
+    if (input.ownsShift) return handOver(input)
     const largest = Math.max(1, ...Object.values(countsBeforeShift(input.services)))
     const isStandby = settings.bakeSeconds > 0
     const steps =
-      settings.surge === 0 && !isStandby && input.weighted && largest > 1
+      settings.surge === 0 && !isStandby && input.weights !== 'none' && largest > 1
         ? oldFirst(input, base, largest)
         : newFirst(input, base, largest)
     return isStandby ? [...steps, { kind: 'bake', seconds: settings.bakeSeconds }] : steps
@@ -29,11 +32,13 @@ function newFirst(input: PlanInput, base: Counts, largest: number): StrategyStep
   const { settings } = input
   const isStandby = settings.bakeSeconds > 0
   const atOnce = isStandby ? settings.batch : Math.min(settings.batch, settings.surge)
-  const batches = input.weighted ? batchesOf(atOnce, largest) : 1
+  const wanted = batchesOf(atOnce, largest)
+  const batches = input.weights === 'none' ? 1 : wanted
   const steps: StrategyStep[] = []
   for (let batch = 1; batch <= batches; batch++) {
     steps.push({ kind: 'launch', counts: launched(input, batch, batches) })
-    steps.push({ kind: 'shift', weight: batch / batches, watchSeconds: settings.stepSeconds })
+    if (batches < wanted) steps.push(allAtOnce(settings.stepSeconds))
+    else steps.push({ kind: 'shift', weight: shareFor(input, batch / batches), watchSeconds: settings.stepSeconds })
     if (batch < batches && !isStandby) steps.push({ kind: 'shrink', counts: remaining(input, base, batch, batches, 1) })
   }
   return steps
@@ -46,7 +51,8 @@ function oldFirst(input: PlanInput, base: Counts, largest: number): StrategyStep
   for (let batch = 1; batch <= batches; batch++) {
     const isLast = batch === batches
     const weight = isLast ? 1 : shareOfNew(largest, batch, batches)
-    if (batch > 1) steps.push({ kind: 'shift', weight, watchSeconds: input.settings.stepSeconds })
+    if (batch > 1)
+      steps.push({ kind: 'shift', weight: shareFor(input, weight), watchSeconds: input.settings.stepSeconds })
     steps.push({ kind: 'shrink', counts: remaining(input, base, batch, batches, isLast ? 0 : 1) })
     steps.push({ kind: 'launch', counts: launched(input, batch, batches) })
   }
@@ -86,6 +92,11 @@ function remaining({ services }: PlanInput, base: Counts, batch: number, batches
         Math.max(Math.min(count, least), Math.floor((count * (batches - batch)) / batches)),
       ]),
   )
+}
+
+/** No more traffic than capacity: where only steps can be set, the next lower one. */
+function shareFor({ weights }: PlanInput, share: number): number {
+  return settableWeight(weights, share)
 }
 
 /** Nobody serves yet: nothing to compare with and nothing to go back to, so all traffic at once. */

@@ -12,7 +12,8 @@ const input = (change: Partial<PlanInput> = {}, strategy: Partial<StrategySettin
   ],
   base: { web: 4, mail: 2 },
   settings: strategySettings(strategy),
-  weighted: true,
+  weights: 'any',
+  ownsShift: false,
   ...change,
 })
 
@@ -40,8 +41,10 @@ describe('a plan', () => {
   })
 
   test('of rolling where weights cannot be set replaces all at once', () => {
-    const steps = strategyNamed('rolling').plan(input({ weighted: false }))
-    expect(steps.filter((step) => step.kind === 'shift')).toEqual([{ kind: 'shift', weight: 1, watchSeconds: 0 }])
+    const steps = strategyNamed('rolling').plan(input({ weights: 'none' }))
+    expect(steps.filter((step) => step.kind === 'shift')).toEqual([
+      { kind: 'shift', weight: 1, watchSeconds: 0, why: expect.stringContaining('no share of the traffic can be set') },
+    ])
   })
 
   test('of blue-green switches and bakes', () => {
@@ -49,6 +52,29 @@ describe('a plan', () => {
     expect(plan.map((step) => step.kind)).toEqual(['launch', 'shift', 'bake'])
     const ramped = strategyNamed('blue-green').plan(input({}, { switch: 'ramp' }))
     expect(ramped.map((step) => step.kind)).toEqual(['launch', 'ramp', 'bake'])
+  })
+
+  test('of canary where weights cannot be set says that it is all at once, and watches', () => {
+    expect(strategyNamed('canary').plan(input({ weights: 'none' }, { bakeSeconds: 600 }))).toEqual([
+      { kind: 'launch', counts: { web: 4 } },
+      { kind: 'shift', weight: 1, watchSeconds: 0, why: expect.stringContaining('no share of the traffic can be set') },
+      { kind: 'bake', seconds: 600 },
+    ])
+  })
+
+  test('of rolling where only steps can be set never gives more traffic than there is capacity', () => {
+    const services = [{ name: 'web', kind: 'web', instances: 3 } as const]
+    const steps = strategyNamed('rolling').plan(input({ weights: 'steps', services, base: { web: 3 } }))
+    const weights = steps.filter((step) => step.kind === 'shift').map(({ weight }) => Math.round(weight * 1000) / 1000)
+    expect(weights).toEqual([0.3, 0.65, 1])
+  })
+
+  test('at a place that shifts by itself is looked at, handed over and watched, whatever the strategy', () => {
+    for (const name of ['rolling', 'blue-green', 'canary'] as const) {
+      const plan = strategyNamed(name).plan(input({ weights: 'none', ownsShift: true }, { name, bakeSeconds: 60 }))
+      expect(plan.map((step) => step.kind)).toEqual(['launch', 'hand-over', 'bake'])
+      expect(plan[1]).toMatchObject({ why: expect.stringContaining(`a ${name} deployment goes as it does`) })
+    }
   })
 
   test('of canary leaves the weight to the judge', () => {

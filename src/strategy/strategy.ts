@@ -1,5 +1,6 @@
 import type { ReleaseService } from '../model/release.ts'
 import type { StrategySettings, StrategyStep } from '../model/strategy.ts'
+import type { Weights } from '../model/traffic-split.ts'
 
 /** A strategy is a pure plan: the engine acts on the steps in order, and only the engine. */
 export interface Strategy {
@@ -12,6 +13,7 @@ export interface PlanInput {
   /** Instances per service of the fleet that serves now; null: first deployment. */
   readonly base: Readonly<Record<string, number>> | null
   readonly settings: StrategySettings
-  /** True where weights between 0 and 100 % can be set. */
-  readonly weighted: boolean
+  readonly weights: Weights
+  /** The place launches, shifts and retires in one go. */
+  readonly ownsShift: boolean
 }

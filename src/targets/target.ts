@@ -2,7 +2,7 @@ import type { Hold } from '../model/holds.ts'
 import type { Fleet } from '../model/instance.ts'
 import type { ReleaseRecord, ReleaseTarget } from '../model/release.ts'
 import type { Sample } from '../model/sample.ts'
-import type { TrafficSplit } from '../model/traffic-split.ts'
+import type { TrafficSplit, Weights } from '../model/traffic-split.ts'
 
 /** Given to every call that may take time: it may be aborted and must end by the deadline. */
 export interface CallOptions {
@@ -86,7 +86,7 @@ export interface Runner {
 
 /** Inputs of the planner, the judge and the engine's patience, never a test of a name. */
 export interface TargetCapabilities {
-  readonly weights: 'any' | 'steps' | 'none'
+  readonly weights: Weights
   readonly canLower: boolean
   readonly assignment: 'visitor' | 'sticky' | 'request'
   readonly perInstance: boolean

@@ -61,7 +61,13 @@ async function inTheMiddle(weight: number, badOfNew = 0) {
 
 test('a judgement whose row was lost is rebuilt from the samples and goes on at the weight in force', async () => {
   const targets = await inTheMiddle(0.2)
-  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const begun = await begin({ clock, judge, targets }, run, {
+    phase: 'shift',
+    policy,
+    step: 'ramp',
+    weight: 0,
+    servingAt: null,
+  })
   expect(begun.kept.weight).toBe(0.2)
   expect(begun.startedAt).toEqual(new Date((NOW - 60) * 1000))
   expect(begun.history).toHaveLength(540)
@@ -84,14 +90,26 @@ test('a judgement whose row was lost is rebuilt from the samples and goes on at 
 
 test('a rebuilt judgement knows what spoke against the release', async () => {
   const targets = await inTheMiddle(0.2, 10)
-  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const begun = await begin({ clock, judge, targets }, run, {
+    phase: 'shift',
+    policy,
+    step: 'ramp',
+    weight: 0,
+    servingAt: null,
+  })
   expect(['withdrawn', 'confirming', 'rolled-back']).toContain(begun.kept.judge.phase)
   expect(begun.kept.weight).toBe(0.2)
 })
 
 test('a judgement of a release without traffic begins at nothing and asks for probes', async () => {
   const targets = await inTheMiddle(0)
-  const begun = await begin({ clock, judge, targets }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const begun = await begin({ clock, judge, targets }, run, {
+    phase: 'shift',
+    policy,
+    step: 'ramp',
+    weight: 0,
+    servingAt: null,
+  })
   expect(begun.kept).toMatchObject({ weight: 0, judge: { policy: { probes: { rounds: 2 } } } })
   expect(begun.startedAt).toEqual(new Date(NOW * 1000))
 })
@@ -101,7 +119,7 @@ test.each([0, 3600, -3600])(
   async (jump) => {
     const targets = await inTheMiddle(1)
     const machine = { ...clock, now: () => new Date((NOW + jump) * 1000) }
-    const bake = { phase: 'bake', policy, step: 'bake', weight: 1 } as const
+    const bake = { phase: 'bake', policy, step: 'bake', weight: 1, servingAt: null } as const
     const begun = await begin({ clock: machine, judge, targets }, run, bake)
     expect(begun.kept).toMatchObject({ weight: 1, elapsedMs: 59_000 })
   },
@@ -126,7 +144,13 @@ test('a lost judgement of figures that come late, in blocks and without weights,
   await fleets.scale(record('r1'), { web: 2 }, order)
   await traffic.shift({ base: 'r1', candidate: 'r2', weight: 0.4, salt: 'd2' }, order)
   late.push(run.environment, blocks)
-  const begun = await begin({ clock, judge, targets: late }, run, { phase: 'shift', policy, step: 'ramp', weight: 0 })
+  const begun = await begin({ clock, judge, targets: late }, run, {
+    phase: 'shift',
+    policy,
+    step: 'ramp',
+    weight: 0,
+    servingAt: null,
+  })
   expect(begun.kept.weight).toBe(0.4)
   expect(begun.startedAt).toEqual(new Date((NOW - 420) * 1000))
   expect(begun.kept.judge.now).toBe(NOW - 121)

@@ -33,6 +33,8 @@ export async function begin(
     readonly policy: JudgePolicy
     readonly step: string
     readonly weight: number
+    /** When the release was seen to have all traffic; null: it was not. */
+    readonly servingAt: Date | null
   },
 ): Promise<Begun> {
   const now = context.clock.now()
@@ -41,7 +43,11 @@ export async function begin(
   const { split } = await context.targets.of(run.environment).traffic.usage()
   const served = split !== null && split.candidate === run.release.id ? split.weight : 0
   const isBake = options.phase === 'bake'
-  const startedAt = served > 0 ? firstServed(samples, run.release.id, isBake ? 1 : Number.MIN_VALUE, now) : now
+  const own = samples.filter(({ release }) => release === run.release.id)
+  const watched = isBake
+    ? own.filter((sample) => hadAll(sample, options.servingAt))
+    : own.filter(({ weight }) => weight !== 0)
+  const startedAt = served > 0 ? firstOf(watched, now) : now
   const history = historyOf(samples, run.base?.id ?? null, startedAt)
   const instances = [...new Set(history.flatMap((sample) => sample.instance ?? []))]
   // Who is served already cannot be probed for before: clean rounds are no condition any more.
@@ -52,7 +58,7 @@ export async function begin(
   const judge = served > 0 ? catchUp(context, run, { begun, seconds, served }) : begun
   const isInDoubt = judge.phase === 'withdrawn' || judge.phase === 'confirming'
   const weight = isInDoubt ? served : Math.max(served, options.weight)
-  const elapsedMs = isBake ? watchedMs(samples, run.release.id) : 0
+  const elapsedMs = isBake ? watchedMs(watched) : 0
   const kept = { judge, step: options.step, weight, elapsedMs, askedAtMs: null }
   return { kept, cursor: known?.cursor ?? null, startedAt, history, seconds }
 }
@@ -65,25 +71,25 @@ function historyOf(samples: readonly Sample[], release: string | null, before: D
   )
 }
 
-/** The first second in which users got to the new release with this weight or more. */
-function firstServed(samples: readonly Sample[], release: string, leastWeight: number, now: Date): Date {
-  let first = now.getTime() / 1000
-  for (const sample of samples) {
-    if (sample.release === release && (sample.weight ?? 1) >= leastWeight) first = Math.min(first, sample.from)
-  }
-  return new Date(first * 1000)
+/** Whether all users were on the release then. Routers that tell no weight do not know: it had been seen to serve all. */
+function hadAll({ from, weight }: Sample, servingAt: Date | null): boolean {
+  if (weight !== undefined) return weight >= 1
+  return servingAt !== null && from * SECOND_MS >= servingAt.getTime()
+}
+
+function firstOf(samples: readonly Sample[], now: Date): Date {
+  let first = now.getTime() / SECOND_MS
+  for (const { from } of samples) first = Math.min(first, from)
+  return new Date(first * SECOND_MS)
 }
 
 /**
- * How long all users were on the release, as far as samples show it: between two readings of the wall clock may lie an
- * hour that somebody set it by. A sample does not tell when in its second all traffic came: a bake never ends early.
+ * How long that was, as far as samples show it: between two readings of the wall clock may lie an hour that somebody set it
+ * by. A sample does not tell when in its second all traffic came: a bake never ends early.
  */
-function watchedMs(samples: readonly Sample[], release: string): number {
+function watchedMs(samples: readonly Sample[]): number {
   const watched = new Set<number>()
-  for (const sample of samples) {
-    if (sample.release !== release || (sample.weight ?? 1) < 1) continue
-    for (let offset = 0; offset < sample.seconds; offset++) watched.add(sample.from + offset)
-  }
+  for (const { from, seconds } of samples) for (let offset = 0; offset < seconds; offset++) watched.add(from + offset)
   return Math.max(0, watched.size - 1) * SECOND_MS
 }
 

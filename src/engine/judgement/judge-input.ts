@@ -1,5 +1,6 @@
 import type { FleetInput, JudgeCapabilities, JudgedSecond } from '../../judge/index.ts'
 import type { Sample } from '../../model/sample.ts'
+import { WEIGHT_STEP } from '../../model/traffic-split.ts'
 import type { FleetsState, TargetCapabilities } from '../../targets/target.ts'
 import { patienceWith } from '../patience.ts'
 import type { DeploymentRun } from '../run.ts'
@@ -8,7 +9,7 @@ import { instancesOf } from './fleet-health.ts'
 /** Everything that the judge takes of the target's abilities. */
 export function judgeCapabilities(capabilities: TargetCapabilities): JudgeCapabilities {
   return {
-    lowestWeight: capabilities.weights === 'any' ? 0 : 0.05,
+    lowestWeight: capabilities.weights === 'any' ? 0 : WEIGHT_STEP,
     // The router's own time, and up to a tick until its news are judged.
     reactionSeconds: capabilities.reactionSeconds + patienceWith(capabilities).tickMs / 1000,
     sampleSeconds: capabilities.sampleSeconds,

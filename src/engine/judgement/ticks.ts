@@ -1,4 +1,5 @@
 import type { Sample } from '../../model/sample.ts'
+import type { Clock } from '../../support/clock.ts'
 import type { EngineContext } from '../context.ts'
 
 export interface Tick {
@@ -21,6 +22,7 @@ export interface TicksOptions {
 /** What became known: at once the first time, then whenever something did, and at least once a tick. */
 export class Ticks {
   readonly #options: TicksOptions
+  readonly #clock: Clock
   readonly #stop: AbortSignal
   readonly #closed = new AbortController()
   #known: Sample[] = []
@@ -30,6 +32,7 @@ export class Ticks {
 
   constructor(context: EngineContext, options: TicksOptions) {
     this.#options = options
+    this.#clock = context.clock
     this.#cursor = options.cursor
     this.#stop = AbortSignal.any([options.signal, options.ended, this.#closed.signal])
     this.#stop.addEventListener('abort', () => this.#resume(), { once: true })
@@ -67,14 +70,10 @@ export class Ticks {
     }
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#options.tickMs)
-      this.#resume = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      if (this.#stop.aborted) this.#resume()
-    })
+  async #pause(): Promise<void> {
+    const resumed = new AbortController()
+    this.#resume = () => resumed.abort()
+    if (this.#stop.aborted) return
+    await this.#clock.sleep(this.#options.tickMs, resumed.signal).catch(() => {}) // woken
   }
 }

@@ -6,6 +6,7 @@ import { getEnvironment } from '../../store/environments.ts'
 import { acquireLease, type Lease } from '../../store/leases.ts'
 import { getRelease } from '../../store/releases.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 import type { Phase, Work } from '../phase.ts'
 import { planDeploy, planRollback } from '../plan.ts'
 import { requestOf } from '../requests.ts'
@@ -114,7 +115,8 @@ const TAKE_LEASE_MS = 150_000
 /** Takes the lease for a compensation: it goes before everything that has not begun to shift. */
 export async function takeLeaseBack(context: EngineContext, row: DeploymentRow): Promise<Lease> {
   const told = new Set<string>()
-  const signal = AbortSignal.timeout(TAKE_LEASE_MS)
+  const { restoreMs } = patienceWith(context.targets.of(row.environment).capabilities)
+  const signal = AbortSignal.timeout(Math.max(TAKE_LEASE_MS, restoreMs))
   for (;;) {
     const change = nextChange(context, row.environment, signal)
     const result = await acquireLease(context.database, row)

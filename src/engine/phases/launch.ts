@@ -1,9 +1,10 @@
-import { currentFence } from '../../store/leases.ts'
+import { releaseLease } from '../../store/leases.ts'
+import { within } from '../../support/deadline.ts'
 import type { EngineContext } from '../context.ts'
 import { patienceWith } from '../patience.ts'
-import { type Phase, planned } from '../phase.ts'
+import { type Phase, planned, type TakingBack } from '../phase.ts'
 import { stepsOf } from '../plan.ts'
-import type { DeploymentRun } from '../run.ts'
+import { retireWhenLeft } from '../retirement.ts'
 import { performAll } from '../steps/perform.ts'
 
 /** Over the place's own deadline: only a target that ignores it meets this one. */
@@ -25,13 +26,14 @@ export const launch: Phase = planned({
   },
 })
 
-async function removeNewFleet(context: EngineContext, run: DeploymentRun): Promise<string> {
-  const target = context.targets.of(run.environment)
-  const deadlineMs = patienceWith(target.capabilities).retireMs(run.release)
-  const { stopped } = await target.fleets.retire(run.release.id, {
-    signal: AbortSignal.timeout(deadlineMs + RETIRE_SLACK_MS),
-    deadlineMs,
-    fence: await currentFence(context.database, run.environment),
-  })
+async function removeNewFleet(context: EngineContext, run: TakingBack): Promise<string> {
+  const { environment, hadTraffic: hadUsers } = run
+  const { leftMs, retireMs } = patienceWith(context.targets.of(environment).capabilities)
+  const deadlineMs = leftMs + retireMs(run.release) + RETIRE_SLACK_MS
+  // Nobody was ever led there: nobody has to wait until it is gone, least of all one that takes its traffic back.
+  if (!hadUsers) await releaseLease(context.database, environment, run.deployment)
+  const { stopped } = await within('cleaning up', { deadlineMs, clock: context.clock }, (signal) =>
+    retireWhenLeft(context, { environment, release: run.release.id, hadUsers }, signal),
+  )
   return `${stopped.length} instances of ${run.release.id} stopped`
 }

@@ -4,6 +4,7 @@ import { getEnvironment } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
 import { findRelease, writeRelease } from '../../store/releases.ts'
 import { listNewestSecrets } from '../../store/secrets.ts'
+import { within } from '../../support/deadline.ts'
 import type { EngineContext } from '../context.ts'
 import { assertSecretExists } from '../database-urls.ts'
 import { describeDifferences } from '../differences.ts'
@@ -115,7 +116,10 @@ async function resolveTarget(
 ): Promise<ReleaseTarget> {
   const target = await context.targets.place(environment, wanted)
   const { shiftMs: deadlineMs } = patienceWith(target.capabilities)
-  const settings = await target.resolve(wanted.settings, { signal: AbortSignal.timeout(deadlineMs), deadlineMs })
+  const limits = { deadlineMs, clock: context.clock }
+  const settings = await within(`looking for what ${environment} needs`, limits, (signal) =>
+    target.resolve(wanted.settings, { signal, deadlineMs }),
+  )
   return { ...wanted, settings }
 }
 

@@ -2,12 +2,14 @@ import { isSluiceError, SluiceError } from '../../model/error.ts'
 import { listDeployments } from '../../store/deployments.ts'
 import { rememberServing } from '../../store/environments.ts'
 import { jsonb } from '../../store/jsonb.ts'
-import { currentFence, releaseLease } from '../../store/leases.ts'
-import { findRelease, keepRelease, setReleaseState } from '../../store/releases.ts'
+import { releaseLease } from '../../store/leases.ts'
+import { keepRelease, setReleaseState } from '../../store/releases.ts'
 import { recordRollback } from '../../store/rollbacks.ts'
+import { within } from '../../support/deadline.ts'
 import type { EngineContext } from '../context.ts'
 import { patienceWith } from '../patience.ts'
 import { type Phase, planned } from '../phase.ts'
+import { retireWhenLeft } from '../retirement.ts'
 import type { DeploymentRun } from '../run.ts'
 import { shiftTo } from '../steps/shift.ts'
 
@@ -60,8 +62,8 @@ async function holdReleaseLeft(context: EngineContext, run: DeploymentRun): Prom
 
 /** Twice what a retirement may take at this place, and at least as long as anything of old may need to go. */
 function settleMs(context: EngineContext, run: DeploymentRun): number {
-  const { restoreMs, retireMs } = patienceWith(context.targets.of(run.environment).capabilities)
-  return 2 * Math.max(restoreMs, retireMs(run.base))
+  const { leftMs, restoreMs, retireMs } = patienceWith(context.targets.of(run.environment).capabilities)
+  return leftMs + 2 * Math.max(restoreMs, retireMs(run.base))
 }
 
 /** What went wrong, in words for a person; null when nothing did. */
@@ -70,12 +72,12 @@ async function settled(context: EngineContext, run: DeploymentRun): Promise<Slui
     await context.journal.step(
       run.deployment,
       'settle',
-      async () => {
-        const signal = AbortSignal.timeout(settleMs(context, run))
-        await becomeBase(context, run, signal)
-        await releaseLease(context.database, run.environment, run.deployment)
-        return retireOld(context, run, signal)
-      },
+      () =>
+        within('settling', { deadlineMs: settleMs(context, run), clock: context.clock }, async (signal) => {
+          await becomeBase(context, run, signal)
+          await releaseLease(context.database, run.environment, run.deployment)
+          return retireOld(context, run, signal)
+        }),
       (detail) => detail,
     )
     return null
@@ -124,16 +126,10 @@ async function releasesToRetire(context: EngineContext, run: DeploymentRun): Pro
 
 async function retire(
   context: EngineContext,
-  run: DeploymentRun,
+  { environment }: DeploymentRun,
   release: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const record = (await findRelease(context.database, release))?.record ?? null
-  const target = context.targets.of(run.environment)
-  const { stopped, cut } = await target.fleets.retire(release, {
-    signal,
-    deadlineMs: patienceWith(target.capabilities).retireMs(record),
-    fence: await currentFence(context.database, run.environment),
-  })
+  const { stopped, cut } = await retireWhenLeft(context, { environment, release, hadUsers: true }, signal)
   return `${stopped.length} instances of ${release} stopped${cut > 0 ? `, ${cut} connections cut at the deadline` : ''}`
 }

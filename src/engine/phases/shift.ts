@@ -1,6 +1,7 @@
 import { rememberServing } from '../../store/environments.ts'
 import { setReleaseState } from '../../store/releases.ts'
 import { recordRollback } from '../../store/rollbacks.ts'
+import { within } from '../../support/deadline.ts'
 import { messageOf } from '../../support/message-of.ts'
 import type { EngineContext } from '../context.ts'
 import { seenAnswering } from '../evidence.ts'
@@ -26,7 +27,11 @@ export const shift: Phase = planned({
     await context.journal.step(
       run.deployment,
       'take back',
-      () => takeBack(context, run),
+      () => {
+        const { restoreMs } = patienceWith(context.targets.of(run.environment).capabilities)
+        const limits = { deadlineMs: restoreMs, clock: context.clock }
+        return within('taking the traffic back', limits, (signal) => takeBack(context, run, signal))
+      },
       (text) => text,
     )
     if (!run.hadTraffic) return
@@ -39,9 +44,7 @@ export const shift: Phase = planned({
   },
 })
 
-async function takeBack(context: EngineContext, run: TakingBack): Promise<string> {
-  const { capabilities } = context.targets.of(run.environment)
-  const signal = AbortSignal.timeout(patienceWith(capabilities).restoreMs)
+async function takeBack(context: EngineContext, run: TakingBack, signal: AbortSignal): Promise<string> {
   const { base, hadTraffic } = run
   if (base === null) {
     if (hadTraffic)

@@ -3,12 +3,13 @@ import { SluiceError } from '../../model/error.ts'
 import { listDeployments } from '../../store/deployments.ts'
 import { getEnvironment } from '../../store/environments.ts'
 import type { EngineContext } from '../context.ts'
+import { patienceWith } from '../patience.ts'
 import type { Phase } from '../phase.ts'
 import { requestedRelease } from '../requests.ts'
 import { finish } from './arrive.ts'
 
-/** Longer than any drain: a deployment that was told to take its traffic back has done it or is stuck. */
-const TAKE_BACK_MS = 15 * 60_000
+/** Longer than any drain on a place that is near. */
+const LEAST_TAKE_BACK_MS = 15 * 60_000
 
 /** Waits for the deployment that was told to take its traffic back, and sees whether that was all. */
 export const standBy: Phase = {
@@ -28,7 +29,7 @@ export const standBy: Phase = {
 async function waitForRunning(context: EngineContext, deployment: string): Promise<'taken-back' | 'to-do'> {
   const row = await context.journal.move(deployment, 'preparing')
   const told = row.previous_release // the deployment's base when the message was sent; see Deployments.rollback
-  const deadlineMs = context.clock.monotonicMs() + TAKE_BACK_MS
+  const deadlineMs = context.clock.monotonicMs() + takeBackMs(context, row.environment)
   for (;;) {
     const running = await listDeployments(context.database, { environment: row.environment, running: true, limit: 50 })
     const older = running.filter((other) => Number(other.ordinal) < Number(row.ordinal))
@@ -45,4 +46,10 @@ async function waitForRunning(context: EngineContext, deployment: string): Promi
   const { release } = await getEnvironment(context.database, row.environment)
   const wanted = requestedRelease(row)
   return release === told && (wanted === null || wanted === release) ? 'taken-back' : 'to-do'
+}
+
+/** By then a deployment that was told to take its traffic back has done it, or is stuck. */
+function takeBackMs(context: EngineContext, environment: string): number {
+  const { leftMs, restoreMs, retireMs } = patienceWith(context.targets.of(environment).capabilities)
+  return Math.max(LEAST_TAKE_BACK_MS, 2 * (leftMs + restoreMs + retireMs(null)))
 }

@@ -17,10 +17,10 @@ export async function shrinkBase(
   )
 }
 
-/** Brings a shrunk old fleet back to full capacity, before traffic returns to it. Does nothing where it is whole. */
+/** Brings an old fleet that shrank or went back to full capacity, before traffic returns to it. Does nothing where it is whole. */
 export async function restoreBase(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<void> {
   const { base } = run
-  if (base === null || !run.plan.some((step) => step.kind === 'shrink')) return
+  if (base === null || !run.plan.some(({ kind }) => kind === 'shrink' || kind === 'hand-over')) return
   const { fleets } = await context.targets.of(run.environment).fleets.inspect()
   const instances = fleets.find((fleet) => fleet.release === base.id)?.instances ?? []
   const ready = (service: string) =>

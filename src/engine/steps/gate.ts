@@ -11,6 +11,8 @@ export async function passGate(context: EngineContext, run: DeploymentRun, name:
     name,
     () =>
       context.mailbox.heed(run.deployment, async (signal) => {
+        const { previews } = context.targets.of(run.environment).capabilities
+        if (gate.stage === 'instance' && !previews) return unseen
         const result = await gate.run(await gateContext(context, run, signal))
         if (result.outcome === 'fail' || result.outcome === 'error') throw refusal(gate, result)
         return result
@@ -18,6 +20,8 @@ export async function passGate(context: EngineContext, run: DeploymentRun, name:
     ({ text }) => text,
   )
 }
+
+const unseen: GateResult = { outcome: 'skipped', text: 'skipped: here nobody can ask a release without traffic' }
 
 async function gateContext(context: EngineContext, run: DeploymentRun, signal: AbortSignal): Promise<GateContext> {
   const { release } = run

@@ -29,8 +29,10 @@ function perform(context: EngineContext, run: DeploymentRun, { name, step }: Pla
       return passGate(context, run, name, smoke(step.paths))
     case 'shift':
       return step.watchSeconds === null || run.base === null
-        ? shift(context, run, name, step.weight)
-        : shiftWatched(context, run, name, { weight: step.weight, forSeconds: step.watchSeconds })
+        ? shift(context, run, name, step)
+        : shiftWatched(context, run, name, { ...step, forSeconds: step.watchSeconds })
+    case 'hand-over':
+      return shift(context, run, name, { ...step, weight: 1 })
     case 'ramp':
       return ramp(context, run, name)
     case 'shrink':

@@ -14,7 +14,8 @@ export async function setWeight(
 ): Promise<void> {
   // Before the first visitor nothing is shifted: a release that is refused by then was seen by nobody.
   if (weight > 0) await context.journal.move(run.deployment, 'shifting').catch(ignoreWhenBaking)
-  await shiftTo(context, run, splitAt(run, weight), signal)
+  const { ownsShift } = context.targets.of(run.environment).capabilities
+  await shiftTo(context, run, ownsShift ? wholeSplit(run, weight) : splitAt(run, weight), signal)
   await context.journal.weight(run.deployment, weight, why)
 }
 
@@ -37,18 +38,29 @@ function splitAt(run: DeploymentRun, weight: number): TrafficSplit {
     : { base: run.base.id, candidate: run.release.id, weight, salt: run.deployment }
 }
 
+/** A place that takes the old fleet away by itself is told of one release alone. */
+function wholeSplit(run: DeploymentRun, weight: number): TrafficSplit {
+  const base = weight > 0 || run.base === null ? run.release.id : run.base.id
+  return { base, candidate: null, weight: 0, salt: run.deployment }
+}
+
 /** A step of the plan that sets a weight at once, without a look of the judge. */
-export async function shift(context: EngineContext, run: DeploymentRun, name: string, weight: number): Promise<void> {
+export async function shift(
+  context: EngineContext,
+  run: DeploymentRun,
+  name: string,
+  { weight, why }: { readonly weight: number; readonly why?: string },
+): Promise<void> {
   await context.journal.step(
     run.deployment,
     name,
     () => context.mailbox.heed(run.deployment, (signal) => setWeight(context, run, weight, null, signal)),
-    () => shifted(run, weight),
+    () => shifted(run, weight, why),
   )
 }
 
-export function shifted(run: DeploymentRun, weight: number): string {
-  return `${Math.round(weight * 100)} % on ${run.release.id}`
+export function shifted(run: DeploymentRun, weight: number, why?: string): string {
+  return `${Math.round(weight * 100)} % on ${run.release.id}${why === undefined ? '' : `, ${why}`}`
 }
 
 /** The judge may lower the weight during the bake: the deployment stays baking then. */

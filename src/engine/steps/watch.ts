@@ -12,7 +12,7 @@ export async function shiftWatched(
   context: EngineContext,
   run: DeploymentRun,
   name: string,
-  { weight, forSeconds }: { readonly weight: number; readonly forSeconds: number },
+  { weight, forSeconds, why }: { readonly weight: number; readonly forSeconds: number; readonly why?: string },
 ): Promise<void> {
   await context.journal.step(
     run.deployment,
@@ -25,6 +25,6 @@ export async function shiftWatched(
       }
       return judgeUntilDecided(context, run, { ...watch, step: name, weight, forSeconds })
     },
-    () => shifted(run, weight),
+    () => shifted(run, weight, why),
   )
 }

@@ -18,17 +18,25 @@ interface Sleeper {
  */
 export function fastClock(times: number): FastClock {
   let wallMs = Date.now()
+  const { clock, pass } = handClock(() => wallMs)
+  setInterval(() => pass(clock.monotonicMs() + TURN_MS * times), TURN_MS).unref()
+  return { ...clock, jump: (seconds) => void (wallMs += seconds * 1000) }
+}
+
+/** Time that somebody else's hand moves; `beganMs` is what the wall clock said when none had passed. */
+function handClock(beganMs: () => number): { readonly clock: Clock; readonly pass: (untilMs: number) => void } {
   let passedMs = 0
   const sleepers = new Set<Sleeper>()
-  setInterval(() => {
-    passedMs += TURN_MS * times
-    for (const sleeper of sleepers) if (sleeper.untilMs <= passedMs) sleeper.wake()
-  }, TURN_MS).unref()
   return {
-    now: () => new Date(wallMs + passedMs),
-    monotonicMs: () => passedMs,
-    sleep: (ms, signal) => sleepUntil(sleepers, passedMs + ms, signal),
-    jump: (seconds) => void (wallMs += seconds * 1000),
+    clock: {
+      now: () => new Date(beganMs() + passedMs),
+      monotonicMs: () => passedMs,
+      sleep: (ms, signal) => sleepUntil(sleepers, passedMs + ms, signal),
+    },
+    pass: (untilMs) => {
+      passedMs = untilMs
+      for (const sleeper of sleepers) if (sleeper.untilMs <= passedMs) sleeper.wake()
+    },
   }
 }
 

@@ -26,7 +26,7 @@ import { type MemoryTarget, memoryTarget } from './memory-target.ts'
 /** A real engine on a real database, with a target in memory. */
 export interface TestEngine {
   readonly parts: EngineParts
-  readonly store: TemporaryDatabase
+  readonly store: Omit<TemporaryDatabase, 'another'>
   readonly target: MemoryTarget
   readonly directory: string
   /** Name of the test's own environment, and its key. */
@@ -58,6 +58,8 @@ export interface TestEngineOptions {
   readonly databaseUrl?: string
   /** Another target than the one in memory. */
   readonly real?: TargetKind
+  /** A database that another process has; absent: one of its own. */
+  readonly store?: Omit<TemporaryDatabase, 'another'>
   readonly safePointGraceMs?: number
   readonly decorateWorkflows?: WorkflowsDecorator
 }
@@ -67,7 +69,7 @@ const HANGING_MS = 120_000
 
 export async function testEngine(options: TestEngineOptions): Promise<TestEngine> {
   const { judge, clock = systemClock, request: given, databaseUrl, real, safePointGraceMs, decorateWorkflows } = options
-  const store = await temporaryDatabase()
+  const store = options.store ?? (await temporaryDatabase())
   const directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'))
   const target = memoryTarget({
     // The commands of a release are real programs here too.
