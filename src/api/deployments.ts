@@ -61,7 +61,7 @@ const answer = createRoute({
   summary: 'Answer the open question of a deployment',
   request: {
     params: idParam,
-    ...jsonBody(z.strictObject({ answer: z.enum(['promote', 'roll-back']) })),
+    ...jsonBody(z.strictObject({ answer: z.string().min(1).max(64) })),
   },
   responses: { 200: jsonAnswer(deploymentSchema, 'The deployment'), ...notFound, ...refusals },
 })

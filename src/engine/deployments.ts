@@ -2,6 +2,7 @@ import type { Actor } from '../model/actor.ts'
 import { isOutcome, mayBeSuperseded } from '../model/deployment.ts'
 import { SluiceError } from '../model/error.ts'
 import { type DeploymentRow, findDeployment, findDeploymentByKey, listDeployments } from '../store/deployments.ts'
+import { assertAnswer } from './ask.ts'
 import type { EngineContext } from './context.ts'
 import { deploy } from './deploy.ts'
 import { deploymentSummary, deploymentView, deploymentViews } from './deployment-views.ts'
@@ -27,7 +28,7 @@ export function deploymentsOf(context: EngineContext): Deployments {
       return checkRollback(context, key, release ?? null)
     },
     cancel: (actor, deployment) => send(context, actor, deployment, 'cancel'),
-    answer: (actor, deployment, answer) => send(context, actor, deployment, 'answer', { answer }),
+    answer: (actor, deployment, option) => answer(context, actor, deployment, option),
     promote: (actor, environment) => promoteWaiting(context, actor, environment),
     get: async (deployment) => deploymentView(context, await existing(context, deployment)),
     list: (query) => list(context, query),
@@ -90,6 +91,13 @@ async function send(
   }
   await context.mailbox.send(deployment, kind, actor, data)
   return deploymentView(context, row)
+}
+
+/** Only what is asked can be answered, by whom and until when the question says. */
+async function answer(context: EngineContext, actor: Actor, deployment: string, option: string): Promise<Deployment> {
+  const { question, state } = await existing(context, deployment)
+  if (!isOutcome(state)) assertAnswer(deployment, question, { actor, option, now: context.clock.now() })
+  return send(context, actor, deployment, 'answer', { answer: option, question: question?.deadline ?? null })
 }
 
 async function existing(context: EngineContext, deployment: string): Promise<DeploymentRow> {

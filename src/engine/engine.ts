@@ -35,7 +35,7 @@ export interface Deployments {
   /** A message to the workflow, not a kill. */
   cancel(actor: Actor, deployment: string): Promise<Deployment>
   /** Answers an interruption (`ask`): a person promotes or rolls back. */
-  answer(actor: Actor, deployment: string, answer: 'promote' | 'roll-back'): Promise<Deployment>
+  answer(actor: Actor, deployment: string, answer: string): Promise<Deployment>
   /** Ends what remains of a canary's or a bake's wait; throws `STATE_CONFLICT` where nothing waits. */
   promote(actor: Actor, environment: string): Promise<PromotionAsked>
   get(deployment: string): Promise<Deployment>

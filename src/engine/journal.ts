@@ -63,6 +63,7 @@ export class Journal {
       const { before, row } = await moveDeployment(transaction, deployment, state, (current) => ({
         ...change,
         ...(state === 'waiting' ? {} : { waiting: null }),
+        ...(isOutcome(state) ? { question: null } : {}),
         seconds: jsonb(recordSecondsSince(current, new Date())),
       }))
       if (before.state !== state) {

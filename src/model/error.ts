@@ -108,6 +108,7 @@ const errorCodes = {
   // permission and state
   UNAUTHORIZED: { exitCode: 3, status: 401 },
   FORBIDDEN_HOST: refused,
+  NOT_ALLOWED: refused,
   TREE_DIRTY: conflict,
   STATE_CONFLICT: conflict,
   FENCED: conflict,

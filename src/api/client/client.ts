@@ -105,7 +105,7 @@ export class ApiClient {
     return this.#json({ method: 'POST', path, ...withSignal(signal) })
   }
 
-  answer(deployment: string, answer: 'promote' | 'roll-back', signal?: AbortSignal): Promise<Deployment> {
+  answer(deployment: string, answer: string, signal?: AbortSignal): Promise<Deployment> {
     const path = `${deploymentPath(deployment)}/answer`
     return this.#json({ method: 'POST', path, body: { answer }, ...withSignal(signal) })
   }

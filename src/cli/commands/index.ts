@@ -108,8 +108,8 @@ export const commands: readonly Command[] = [
   }),
   command({
     name: 'approve',
-    summary: 'answer the open question of a deployment: promote it, or roll it back',
-    args: [deployment],
+    summary: 'answer the open question of a deployment, such as whether to promote it or to roll it back',
+    args: [deployment, { name: 'option', description: 'one of its answers (default promote)', isOptional: true }],
     options: [{ flags: '--roll-back', description: 'roll back instead of promoting' }],
     load: async () => (await import('./approve.ts')).approve,
   }),
