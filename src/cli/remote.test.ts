@@ -81,7 +81,7 @@ test('after a login the commands ask the control plane elsewhere, and touch no h
 })
 
 test('what is about the machine says so', async () => {
-  for (const args of [['up'], ['down'], ['doctor'], ['demo']]) {
+  for (const args of [['up'], ['down'], ['doctor']]) {
     const { code, document } = await answer(args, { environment: { SLUICE_URL: url } })
     expect([code, document.code], args.join(' ')).toEqual([2, 'USAGE'])
     expect(document.hint).toContain('SLUICE_URL')

@@ -8,6 +8,7 @@ import { isSluiceError } from '../model/error.ts'
 import { maskCredentials } from '../secrets/credentials.ts'
 import { writeFileAtomic } from '../support/atomic-file.ts'
 import { homeAt } from '../support/home.ts'
+import { messageOf } from '../support/message-of.ts'
 import { identityOf } from '../support/process-identity.ts'
 import { version } from '../support/version.ts'
 import { startControlPlane } from './control-plane.ts'
@@ -67,8 +68,14 @@ async function serve(options: RunProcessOptions, logger: pino.Logger): Promise<v
     if (isStopping) return
     isStopping = true
     log.info(all ? 'stopping everything' : 'stopping; users are served on')
-    await controlPlane.stop({ all })
-    exit(0)
+    try {
+      await controlPlane.stop({ all })
+      exit(0)
+    } catch (error) {
+      // Whoever asked must not wait for one that cannot stop: the next one looks at what is left.
+      log.error(`not everything could be stopped: ${messageOf(error)}`)
+      exit(1)
+    }
   }
   const listen = await rememberedListen(home)
   const wanted = edgeChoices.find((name) => name === values.edge) ?? null

@@ -7,7 +7,9 @@ import type { ReleaseRecord } from '../model/release.ts'
 import { noTraffic } from '../model/traffic-split.ts'
 import { listUnfinished } from '../store/activities.ts'
 import { listEnvironments } from '../store/environments.ts'
+import { sleep } from '../support/clock.ts'
 import { within } from '../support/deadline.ts'
+import { messageOf } from '../support/message-of.ts'
 import type { TargetKind } from '../targets/target-kind.ts'
 import { boundedTarget } from './bounded-target.ts'
 import { endUnfinished, hadTraffic } from './compensate.ts'
@@ -73,6 +75,7 @@ export interface EngineParts {
 
 const START_DATABASE_MS = 60_000
 const STOP_FLEETS_MS = 90_000
+const STOP_AGAIN_MS = 200
 
 export function createEngine(options: CreateEngineOptions): EngineParts {
   const { databaseUrl, databases: hosts, targets: makeTargets, safePointGraceMs, ...rest } = options
@@ -195,8 +198,15 @@ async function stopFleetsOf(context: EngineContext, environment: string, fence: 
       const { fleets } = await target.fleets.inspect()
       if (fleets.length === 0) return
       signal.throwIfAborted()
-      await target.traffic.shift(noTraffic, options)
-      for (const fleet of fleets) await target.fleets.retire(fleet.release, options)
+      try {
+        await target.traffic.shift(noTraffic, options)
+        for (const fleet of fleets) await target.fleets.retire(fleet.release, options)
+      } catch (error) {
+        // A step in flight may have moved the traffic in between: what is there by now is looked at again.
+        if (signal.aborted) throw error
+        context.log.warn(`${environment} is stopped once more: ${messageOf(error)}`)
+        await sleep(STOP_AGAIN_MS, signal)
+      }
     }
   })
 }

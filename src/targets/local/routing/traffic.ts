@@ -4,7 +4,7 @@ import { noTraffic, type TrafficSplit } from '../../../model/traffic-split.ts'
 import { sleep } from '../../../support/clock.ts'
 import { Mutex } from '../fleets/mutex.ts'
 import type { Runtime } from '../processes/runtime.ts'
-import type { EnvironmentStore } from '../records/environment-store.ts'
+import type { EnvironmentStore, StoredEnvironment } from '../records/environment-store.ts'
 import { routeTable } from './route-table.ts'
 
 const CALL_MS = 10_000
@@ -48,7 +48,7 @@ export class Traffic {
     await this.#adoptSplit(environment)
     const stored = this.#store.get(environment)
     if (stored === null || stored.releases.length === 0) return
-    const split = options.split ?? stored.split ?? noTraffic
+    const split = options.split ?? withoutGone(stored.split ?? noTraffic, stored)
     const desired = new Set(stored.releases.flatMap((release) => release.desired))
     const table = routeTable({
       stored,
@@ -146,6 +146,16 @@ export class Traffic {
       await sleep(pauseMs, options.signal)
     }
   }
+}
+
+/** A release that went while its traffic was ordered back gets none: a table that names it would be refused for ever. */
+function withoutGone(split: TrafficSplit, { releases }: StoredEnvironment): TrafficSplit {
+  const isHere = (release: string | null) => release === null || releases.some(({ record }) => record.id === release)
+  if (isHere(split.base) && isHere(split.candidate)) return split
+  const base = isHere(split.base) ? split.base : null
+  return isHere(split.candidate) && base === null && split.weight === 1
+    ? { ...split, base: split.candidate, candidate: null, weight: 0 }
+    : { ...split, base, candidate: null, weight: 0 }
 }
 
 export interface ApplyOptions {
